@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import "time"
+
+// kernel is one row of the matrix: the newest Debian package
+// linux-image-<Version>.*-cloud-amd64 of a suite, and what is to pass on it.
+type kernel struct {
+	Version string
+	Suite   string // the Debian release that carries it
+	Sets    []set
+}
+
+// set is some tests of one Go package, run from one static binary.
+type set struct {
+	Name    string
+	Package string // as for go test, from the module's root
+	Run     string // pattern for -test.run; one that matches no test is a failure
+	Limit   time.Duration
+}
+
+var smoke = set{Name: "smoke", Package: "./test/kernels/smoke", Run: ".", Limit: time.Minute}
+
+var matrix = []kernel{
+	{Version: "5.10", Suite: "bullseye", Sets: []set{smoke}},
+	{Version: "6.1", Suite: "bookworm", Sets: []set{smoke}},
+	{Version: "6.12", Suite: "trixie", Sets: []set{smoke}},
+}
+
+// guestModules are loaded in every machine, with all they depend on: the guest
+// has no modprobe, so the kernel can't ask for one later.
+var guestModules = []string{
+	"veth", "8021q", "vrf", "bonding", "bridge", "dummy", "macvlan", "tun",
+	"xfrm_user",
+	"virtio_pci", "virtio_net",
+}
