@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+)
+
+// readLimit bounds how long a question that changes nothing may take.
+const readLimit = 30 * time.Second
+
+// Client asks the daemon. It is safe for concurrent use, and implements
+// Backend: errors that the daemon sent are an *Error, ErrNotRunning means that
+// there is no daemon.
+type Client struct {
+	http http.Client
+}
+
+// NewClient is a client of the daemon that listens on the unix socket path. It
+// connects at each question.
+func NewClient(path string) *Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	}
+	return &Client{http: http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
+}
+
+// Status asks for the state of the data path and the daemon.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	return ask[Status](ctx, c, readLimit, http.MethodGet, "/v1/status", nil)
+}
+
+// Routes asks for the prefixes that the data path knows.
+func (c *Client) Routes(ctx context.Context) ([]Route, error) {
+	return ask[[]Route](ctx, c, readLimit, http.MethodGet, "/v1/routes", nil)
+}
+
+// Explain asks what would become of a frame.
+func (c *Client) Explain(ctx context.Context, r ExplainRequest) (Explanation, error) {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return Explanation{}, err
+	}
+	return ask[Explanation](ctx, c, readLimit, http.MethodPost, "/v1/explain", body)
+}
+
+// Reload hands the daemon a configuration file's bytes to apply; none: it
+// reads its own file again.
+func (c *Client) Reload(ctx context.Context, file []byte) (Reload, error) {
+	return ask[Reload](ctx, c, applyTimeout, http.MethodPost, "/v1/reload", file)
+}
+
+func ask[T any](ctx context.Context, c *Client, limit time.Duration, method, path string, body []byte) (T, error) {
+	var answer T
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, "http://clearway"+path, bytes.NewReader(body))
+	if err != nil {
+		return answer, err
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return answer, dialError(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return answer, refusal(response)
+	}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		return answer, fmt.Errorf("reading the daemon's answer: %w", err)
+	}
+	return answer, nil
+}
+
+// refusal reads the error in an answer.
+func refusal(r *http.Response) error {
+	e := &Error{Code: r.StatusCode}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxFile))
+	if err != nil {
+		return fmt.Errorf("reading the daemon's answer: %w", err)
+	}
+	if json.Unmarshal(body, e) != nil || e.Message == "" {
+		e.Message = "the daemon answered " + r.Status
+	}
+	return e
+}
+
+// dialError says what the operator can do about a socket that doesn't answer.
+func dialError(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%w: %w", ErrNotRunning, err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("asking the daemon: run as root or as a member of group %s: %w", Group, err)
+	}
+	return fmt.Errorf("asking the daemon: %w", err)
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package control
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// envProbe makes the test binary act as a client of another user.
+const envProbe = "CLEARWAY_CONTROL_PROBE"
+
+func TestMain(m *testing.M) {
+	if socket := os.Getenv(envProbe); socket != "" {
+		os.Exit(probe(socket))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// backend is a Backend that answers what it is told to.
+type backend struct {
+	status      Status
+	err         error
+	explanation Explanation
+	reloaded    []byte
+	asked       ExplainRequest
+	block       chan struct{} // Status waits for it, or for its context
+}
+
+func (b *backend) Status(ctx context.Context) (Status, error) {
+	if b.block != nil {
+		b.block <- struct{}{}
+		<-ctx.Done()
+		return Status{}, ctx.Err()
+	}
+	return b.status, b.err
+}
+
+func (b *backend) Routes(context.Context) ([]Route, error) {
+	return []Route{{Prefix: "198.51.100.0/24", Classes: []string{"allow"}, Kernel: "via 192.0.2.1 dev eth1"}}, b.err
+}
+
+func (b *backend) Explain(_ context.Context, r ExplainRequest) (Explanation, error) {
+	b.asked = r
+	return b.explanation, b.err
+}
+
+func (b *backend) Reload(_ context.Context, file []byte) (Reload, error) {
+	b.reloaded = file
+	return Reload{Generation: 4, Changes: []string{"+ allow 10.0.0.0/8"}}, b.err
+}
+
+// serve runs a server for b in a temporary directory until the test ends, and
+// returns its socket.
+func serve(t *testing.T, b Backend) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "s", "clearway.sock")
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- Serve(ctx, l, b, slog.New(slog.DiscardHandler)) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("server ended with: %v", err)
+		}
+	})
+	return path
+}
+
+// probe tries to read and to change, and says by its exit code what was let
+// through: bit 0 reading, bit 1 changing.
+func probe(socket string) int {
+	c := NewClient(socket)
+	code := 0
+	if _, err := c.Status(context.Background()); err == nil {
+		code |= 1
+	}
+	_, err := c.Reload(context.Background(), []byte("x"))
+	var refused *Error
+	switch {
+	case err == nil:
+		code |= 2
+	case !errors.As(err, &refused) || refused.Code != 403:
+		code |= 4
+	}
+	return code
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// The bounds of a request. A hundred thousand prefixes are some 3 MB of YAML.
+const (
+	maxFile      = 32 << 20 // bytes
+	maxRequest   = 256 << 10
+	readTimeout  = 30 * time.Second
+	applyTimeout = 5 * time.Minute
+	idleTimeout  = time.Minute
+	stopTimeout  = 2 * time.Second // for requests in flight when the daemon stops
+)
+
+// Serve answers the API on l until ctx ends, and closes l.
+func Serve(ctx context.Context, l net.Listener, b Backend, log *slog.Logger) error {
+	return serveHTTP(ctx, l, routes(b), log)
+}
+
+// routes is the API: one line a verb.
+func routes(b Backend) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", answer(func(r *http.Request) (any, error) { return b.Status(r.Context()) }))
+	mux.HandleFunc("GET /v1/routes", answer(func(r *http.Request) (any, error) { return b.Routes(r.Context()) }))
+	mux.HandleFunc("POST /v1/explain", answer(func(r *http.Request) (any, error) { return explain(b, r) }))
+	mux.HandleFunc("POST /v1/reload", changing(answer(func(r *http.Request) (any, error) { return reload(b, r) })))
+	return mux
+}
+
+func explain(b Backend, r *http.Request) (any, error) {
+	var request ExplainRequest
+	body, err := readBody(r, maxRequest)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(body, &request); err != nil {
+		return nil, &Error{Code: http.StatusBadRequest, Message: "reading the request: " + err.Error()}
+	}
+	return b.Explain(r.Context(), request)
+}
+
+func reload(b Backend, r *http.Request) (any, error) {
+	file, err := readBody(r, maxFile)
+	if err != nil {
+		return nil, err
+	}
+	return b.Reload(r.Context(), file)
+}
+
+func readBody(r *http.Request, limit int64) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, limit))
+	var tooBig *http.MaxBytesError
+	if errors.As(err, &tooBig) {
+		return nil, &Error{Code: http.StatusRequestEntityTooLarge, Message: fmt.Sprintf("request over %d bytes", limit)}
+	}
+	if err != nil {
+		return nil, &Error{Code: http.StatusBadRequest, Message: "reading the request: " + err.Error()}
+	}
+	return body, nil
+}
+
+// changing lets only uid 0 through.
+func changing(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !mayChange(r.Context()) {
+			writeJSON(w, http.StatusForbidden, &Error{Message: "only uid 0 may change the data path: run as root"})
+			return
+		}
+		next(w, r)
+	}
+}
+
+// answer turns a function's result or error into JSON.
+func answer(f func(*http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		v, err := f(r)
+		if err != nil {
+			e := asError(err)
+			writeJSON(w, e.Code, e)
+			return
+		}
+		writeJSON(w, http.StatusOK, v)
+	}
+}
+
+func writeJSON(w http.ResponseWriter, code int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(v) // a client that went away is its own problem
+}
+
+// serveHTTP serves h on l until ctx ends. Requests in flight then get
+// stopTimeout to finish.
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
+	s := &http.Server{
+		Handler:           h,
+		ConnContext:       withPeer,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ReadHeaderTimeout: readTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      applyTimeout,
+		IdleTimeout:       idleTimeout,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		defer cancel()
+		if s.Shutdown(grace) != nil {
+			s.Close()
+		}
+	})
+	err := s.Serve(l)
+	if stop() { // ctx goes on: the listener failed
+		s.Close()
+		return fmt.Errorf("serving %s: %w", l.Addr(), err)
+	}
+	<-stopped
+	return nil
+}

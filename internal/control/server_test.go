@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package control
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"clearway/internal/testkit"
+)
+
+func TestQuestionsAndAnswers(t *testing.T) {
+	b := &backend{
+		status: Status{Version: "v1", Generation: 3, Interfaces: []Interface{{Name: "eth0", Mode: "native",
+			Reasons: map[string]Counter{"forward": {Packets: 1, Bytes: 60}}}}},
+		explanation: Explanation{Verdict: "redirect", Stages: []Stage{{"parse", "ok"}}},
+	}
+	c := NewClient(serve(t, b))
+	ctx := context.Background()
+
+	status, err := c.Status(ctx)
+	if diff := cmp.Diff(b.status, status); err != nil || diff != "" {
+		t.Errorf("status: %v\n%s", err, diff)
+	}
+	wantRoutes, _ := b.Routes(ctx)
+	routes, err := c.Routes(ctx)
+	if diff := cmp.Diff(wantRoutes, routes); err != nil || diff != "" {
+		t.Errorf("routes: %v\n%s", err, diff)
+	}
+	request := ExplainRequest{Interface: "eth0", Frame: []byte{1, 2, 3}, OwnMAC: true}
+	explanation, err := c.Explain(ctx, request)
+	if diff := cmp.Diff(b.explanation, explanation); err != nil || diff != "" {
+		t.Errorf("explain: %v\n%s", err, diff)
+	}
+	if diff := cmp.Diff(request, b.asked); diff != "" {
+		t.Errorf("explain was asked:\n%s", diff)
+	}
+}
+
+func TestErrorsTravel(t *testing.T) {
+	refusal := Invalidf("%s: 1 problem", "clearway.yaml")
+	refusal.Problems = []Problem{{Line: 3, Column: 7, Text: "  - {mss: 1}", Message: "out of range"}}
+	b := &backend{err: refusal}
+	c := NewClient(serve(t, b))
+
+	_, err := c.Status(context.Background())
+	var got *Error
+	if !errors.As(err, &got) {
+		t.Fatalf("got %v, want an *Error", err)
+	}
+	if diff := cmp.Diff(refusal, got); diff != "" {
+		t.Error(diff)
+	}
+	b.err = errors.New("out of memory")
+	if _, err = c.Status(context.Background()); !errors.As(err, &got) || got.Code != 500 || got.Message != "out of memory" {
+		t.Errorf("a plain error came back as %#v", err)
+	}
+}
+
+func TestReloadIsForUIDZero(t *testing.T) {
+	testkit.RequireRoot(t)
+	b := &backend{}
+	socket := serve(t, b)
+	c := NewClient(socket)
+
+	got, err := c.Reload(context.Background(), []byte("forward: {}"))
+	if err != nil || got.Generation != 4 || string(b.reloaded) != "forward: {}" {
+		t.Fatalf("as root: %+v, %v; the backend got %q", got, err, b.reloaded)
+	}
+	b.reloaded = nil
+	if code := runProbe(t, socket); code != 1 {
+		t.Errorf("as another user the probe's result was %03b, want 001: reading let through and changing refused", code)
+	}
+	if b.reloaded != nil {
+		t.Error("another user's reload reached the backend")
+	}
+}
+
+// runProbe runs this test binary as uid 65534 against a socket that it may
+// open.
+func runProbe(t *testing.T, socket string) int {
+	t.Helper()
+	open := t.TempDir() // the test's own directories are closed to other users
+	for _, dir := range []string{open, filepath.Dir(open)} {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exe := copyExecutable(t, filepath.Join(open, "probe"))
+	shared := filepath.Join(open, "s")
+	if err := errors.Join(os.Link(socket, shared), os.Chmod(shared, 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe)
+	cmd.Env = []string{envProbe + "=" + shared}
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		t.Fatalf("starting the probe: %v\n%s", err, out)
+	}
+	return cmd.ProcessState.ExitCode()
+}
+
+func copyExecutable(t *testing.T, to string) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(self)
+	if err == nil {
+		err = os.WriteFile(to, data, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+func TestPeerlessConnectionsMayNotChange(t *testing.T) {
+	b := &backend{}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- Serve(ctx, l, b, slog.New(slog.DiscardHandler)) }()
+	defer func() { cancel(); <-done; http.DefaultClient.CloseIdleConnections() }()
+
+	r, err := http.Post("http://"+l.Addr().String()+"/v1/reload", "", strings.NewReader("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if r.StatusCode != http.StatusForbidden || b.reloaded != nil {
+		t.Errorf("reload over TCP: %s, backend got %q", r.Status, b.reloaded)
+	}
+}
+
+func TestBadRequests(t *testing.T) {
+	testkit.RequireRoot(t) // reload is tried
+	b := &backend{}
+	c := NewClient(serve(t, b))
+	for _, row := range []struct {
+		name, method, path string
+		body               io.Reader
+		want               int
+	}{
+		{"unknown path", "GET", "/v1/nothing", nil, 404},
+		{"wrong method", "GET", "/v1/reload", nil, 405},
+		{"not JSON", "POST", "/v1/explain", strings.NewReader("{"), 400},
+		{"explain too big", "POST", "/v1/explain", bytes.NewReader(make([]byte, maxRequest+1)), 413},
+		{"file too big", "POST", "/v1/reload", bytes.NewReader(make([]byte, maxFile+1)), 413},
+	} {
+		request, err := http.NewRequest(row.method, "http://clearway"+row.path, row.body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := c.http.Do(request)
+		if err != nil {
+			t.Errorf("%s: %v", row.name, err)
+			continue
+		}
+		r.Body.Close()
+		if r.StatusCode != row.want {
+			t.Errorf("%s: %s, want %d", row.name, r.Status, row.want)
+		}
+	}
+	if b.reloaded != nil {
+		t.Error("a bad request reached the backend")
+	}
+}
+
+// A request in flight must not hold up the end of the server.
+func TestStopWithARequestInFlight(t *testing.T) {
+	b := &backend{block: make(chan struct{})}
+	path := filepath.Join(t.TempDir(), "clearway.sock")
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done, answered := make(chan error, 1), make(chan error, 1)
+	go func() { done <- Serve(ctx, l, b, slog.New(slog.DiscardHandler)) }()
+	go func() { _, err := NewClient(path).Status(context.Background()); answered <- err }()
+	<-b.block // the request is in the backend
+
+	cancel()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Errorf("server ended with: %v", err)
+		}
+	case <-time.After(2 * stopTimeout):
+		t.Fatal("the server did not end")
+	}
+	if err := <-answered; err == nil {
+		t.Error("the cut-off request was answered as done")
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket is still there: %v", err)
+	}
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package control
+
+import (
+	"context"
+	"time"
+)
+
+// Backend is what the API offers. The daemon implements it; so does [Client],
+// by asking the daemon. All methods may be called concurrently.
+type Backend interface {
+	Status(context.Context) (Status, error)
+	Routes(context.Context) ([]Route, error)
+	Explain(context.Context, ExplainRequest) (Explanation, error)
+	// Reload applies a configuration file's bytes, or the daemon's own file
+	// again when there are none. On any error the old state stays whole.
+	Reload(ctx context.Context, file []byte) (Reload, error)
+}
+
+// Status is the data path and its daemon at one moment.
+type Status struct {
+	Version       string        `json:"version"`
+	Generation    int           `json:"generation"`
+	UptimeSeconds int64         `json:"uptime_seconds"` // of the daemon; 0 without one
+	Daemon        *Daemon       `json:"daemon,omitempty"`
+	Interfaces    []Interface   `json:"interfaces"`
+	L3            []L3Interface `json:"l3"`
+	Warnings      []Warning     `json:"warnings"`
+}
+
+// Daemon is the process that keeps the data path in step with its
+// configuration and the kernel. Absent from a Status read from the pins.
+type Daemon struct {
+	PID       int     `json:"pid"`
+	Config    string  `json:"config"` // the file it was started with
+	Applies   Applies `json:"applies"`
+	LastApply Apply   `json:"last_apply"`
+}
+
+// Applies counts since the daemon started.
+type Applies struct {
+	OK     uint64 `json:"ok"`
+	Failed uint64 `json:"failed"`
+}
+
+// Apply is one attempt to change the data path.
+type Apply struct {
+	Time  time.Time `json:"time"`
+	Error string    `json:"error"` // empty: done
+}
+
+// Counter counts frames and their bytes at ingress, Ethernet header included
+// and FCS not.
+type Counter struct {
+	Packets uint64 `json:"packets"`
+	Bytes   uint64 `json:"bytes"`
+}
+
+// Interface is a port: a device to whose ingress Clearway is attached.
+type Interface struct {
+	Name          string             `json:"name"`
+	Ifindex       int                `json:"ifindex"`
+	Mode          string             `json:"mode"`  // native or generic
+	State         string             `json:"state"` // Attached or Missing
+	Received      Counter            `json:"received"`
+	Reasons       map[string]Counter `json:"reasons"`         // those that occurred
+	LostAfterEmit uint64             `json:"lost_after_emit"` // packets
+}
+
+// The states of an Interface.
+const (
+	Attached = "attached"
+	Missing  = "missing" // configured, but the device is gone for now
+)
+
+// L3Interface is an interface as routing knows it: where packets may arrive
+// and leave.
+type L3Interface struct {
+	Name     string   `json:"name"`
+	Ifindex  int      `json:"ifindex"`
+	Device   string   `json:"device"` // that frames leave by; Name itself without a VLAN
+	Members  []string `json:"members,omitempty"`
+	VLAN     uint16   `json:"vlan"` // 0: untagged
+	MAC      string   `json:"mac"`
+	MTU      int      `json:"mtu"` // bytes
+	Forward4 bool     `json:"forward4"`
+	Forward6 bool     `json:"forward6"`
+	RPFilter string   `json:"rp_filter"` // off, strict or loose
+	Up       bool     `json:"up"`
+	Redirect string   `json:"redirect"` // what may be sent here: none, generic, native or native+frags
+}
+
+// Warning is something that works, but not as the operator may think.
+type Warning struct {
+	Place string `json:"place"`
+	Text  string `json:"text"`
+}
+
+// Route is a prefix that the data path knows, and what the kernel does with
+// packets to its first address.
+type Route struct {
+	Prefix  string   `json:"prefix"`
+	Classes []string `json:"classes"` // allow, block, local, ...
+	Kernel  string   `json:"kernel"`
+}
+
+// Reload is the outcome of a reload.
+type Reload struct {
+	Generation int       `json:"generation"`
+	Changes    []string  `json:"changes"` // one line each; empty: nothing
+	Warnings   []Warning `json:"warnings"`
+}
+
+// ExplainRequest asks what would become of a frame.
+type ExplainRequest struct {
+	Interface string `json:"interface"` // the port it arrives on
+	Frame     []byte `json:"frame"`
+	// OwnMAC puts the MAC of the interface that the frame's VLAN belongs to in
+	// place of the frame's destination.
+	OwnMAC bool `json:"own_mac"`
+}
+
+// Explanation is the way of one frame through the pipeline.
+type Explanation struct {
+	Verdict     string  `json:"verdict"` // pass, drop, redirect, tx or aborted
+	Reason      string  `json:"reason"`
+	Stages      []Stage `json:"stages"`  // up to the one that decided
+	Ingress     string  `json:"ingress"` // L3 interface; empty: none
+	Egress      string  `json:"egress"`  // L3 interface; empty: none
+	NextHop     string  `json:"next_hop"`
+	InputHex    string  `json:"input_hex"`
+	OutputHex   string  `json:"output_hex"`   // empty unless forwarded
+	KernelRoute string  `json:"kernel_route"` // what Linux itself answers for the packet
+}
+
+// Stage is what one stage of the pipeline found.
+type Stage struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
+}
+
+// Problem is a finding in a configuration file.
+type Problem struct {
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Text    string `json:"text"` // the line itself
+	Message string `json:"message"`
+	Warning bool   `json:"warning"`
+}
