@@ -94,8 +94,17 @@ struct l3 {
 /* A device by ifindex, as the program sees it in xdp_md. */
 struct port {
 	struct l3 untagged;
-	__u16 slot;		/* index into counters; plus one, 0 = not a port */
-	__u16 generic;		/* 1 when attached in generic mode */
+	__u16 present;
+	__u16 generic;		/* attached in generic mode */
+	__u32 slot;		/* of its counters and VLANs */
+};
+
+/* 256 of a port's VLAN IDs: numbers into l3s, 0 = not one of the port's. */
+#define VLAN_BLOCKS 16
+#define VLAN_BLOCK_VIDS 256
+
+struct vlan_block {
+	__u16 l3[VLAN_BLOCK_VIDS];
 };
 
 /* An L3 interface by ifindex, as the FIB names it. */
@@ -155,15 +164,17 @@ struct mutation {
 	__be16 ethertype;	/* of the IP packet */
 	__u32 device;		/* index into tx_devices */
 	__u32 bytes;		/* length at ingress */
-	__u32 length;		/* L2 header at ingress + IP length: the rest is trailer */
-	__u16 slot;
+	__u32 length;		/* to have before the head moves: less to trim, more to pad */
+	__u32 transport;	/* bytes of the IP packet above the IP header */
+	__u32 slot;
 	__u16 mss;		/* clamp to this, 0 = leave alone */
-	__u32 flags;		/* enum mutation_bit */
+	__u16 flags;		/* enum mutation_bit */
 };
 
 struct scratch {
 	struct bpf_fib_lookup fib;
 	struct mutation mutation;
+	__u32 option;		/* how far the walk over TCP options is */
 };
 
 /* What the explain twin notes on its way. */
@@ -180,4 +191,11 @@ struct trace {
 	__u16 mss;
 	__u8 dmac[6];
 	__u8 smac[6];
+};
+
+/* Names Go needs that BTF would leave out: only types of variables reach it. */
+struct exported {
+	enum class_bit class_bit;
+	enum l3_bit l3_bit;
+	enum egress_bit egress_bit;
 };

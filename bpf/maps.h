@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Every map. User space writes and the programs read, except where said
+ * otherwise. Sizes are set before loading: those here are the least that loads.
+ */
+#pragma once
+#include "abi.h"
+
+/* By ifindex as in xdp_md: the ports. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct port);
+} ports SEC(".maps");
+
+/* By slot * VLAN_BLOCKS + VID / 256: numbers into l3s. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct vlan_block);
+} vlans SEC(".maps");
+
+/* The VLANs on ports; 0 is never used. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct l3);
+} l3s SEC(".maps");
+
+/* What is known of addresses: package lpm lays it out and writes it in place. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 512);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct prefix_block);
+} prefixes SEC(".maps");
+
+/* Lists of MSS rules; 0 ends a list. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct mss_rule);
+} mss_rules SEC(".maps");
+
+/* By L3 ifindex as the FIB answers. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct egress);
+} egresses SEC(".maps");
+
+/* Devices that frames are redirected to. */
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct bpf_devmap_val);
+} tx_devices SEC(".maps");
+
+/* By port slot. The programs write, user space reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct port_counters);
+} counters SEC(".maps");
+
+/* From decide to finalize on one CPU, and to the FIB helper and back. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+/* The switches of the forward lane, changed at run time. */
+struct settings settings SEC(".data.settings");
+
+/* What the explain twin saw; written by it alone. */
+struct trace trace SEC(".data.trace");
+
+const volatile struct exported exported;
