@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import "go.yaml.in/yaml/v4"
+
+// The raw types mirror the text: what is written and where, before it is
+// judged. A nil pointer is a key that isn't there, or has no usable value.
+type raw struct {
+	runtime    rawRuntime
+	interfaces []rawInterface
+	forward    rawForward
+	limits     rawLimits
+}
+
+type rawRuntime struct {
+	bpffs, socket, metrics, log *item[string]
+}
+
+type rawInterface struct {
+	name, mode           *item[string]
+	allowPartialChecksum *item[bool]
+}
+
+type rawForward struct {
+	place           // of the key
+	allow, block    []item[string]
+	dryRun, hairpin *item[bool]
+	fib             *item[string]
+	mssClamp        []rawMSSClamp
+}
+
+type rawMSSClamp struct {
+	place
+	broken         bool // something in it could not be read
+	mss            *item[int]
+	egress, prefix *item[string]
+}
+
+type rawLimits struct {
+	broken                                   bool // something in it could not be read
+	allow, interfaces, l3Interfaces, ifindex *item[int]
+}
+
+// topLevel are the sections of a config. balance and punt come with their
+// lanes.
+func topLevel(r *reader, c *raw) fields {
+	return fields{
+		"runtime":    func(e entry) { c.runtime.read(r, e) },
+		"interfaces": func(e entry) { c.readInterfaces(r, e) },
+		"forward":    func(e entry) { c.forward.read(r, e) },
+		"balance":    nil,
+		"punt":       nil,
+		"limits":     func(e entry) { c.limits.read(r, e) },
+	}
+}
+
+func (c *rawRuntime) read(r *reader, e entry) {
+	r.mapping(e.value, e.path, fields{
+		"bpffs":   r.text(&c.bpffs),
+		"socket":  r.text(&c.socket),
+		"metrics": r.text(&c.metrics),
+		"log":     r.text(&c.log),
+	})
+}
+
+func (c *raw) readInterfaces(r *reader, e entry) {
+	if isNull(e.value) || e.value.Kind == yaml.SequenceNode && len(e.value.Content) == 0 {
+		r.errorf(at(e.value), "interfaces is empty; name at least one")
+	}
+	r.list(func(path string, n *yaml.Node) { c.readInterface(r, path, n) })(e)
+}
+
+func (c *raw) readInterface(r *reader, path string, n *yaml.Node) {
+	var one rawInterface
+	r.mapping(n, path, fields{
+		"name":                   r.text(&one.name),
+		"mode":                   r.text(&one.mode),
+		"allow-partial-checksum": r.boolean(&one.allowPartialChecksum),
+	}, "name")
+	c.interfaces = append(c.interfaces, one)
+}
+
+func (c *rawForward) read(r *reader, e entry) {
+	c.place = at(e.key)
+	r.mapping(e.value, e.path, fields{
+		"allow":     r.texts(&c.allow),
+		"block":     r.texts(&c.block),
+		"dry-run":   r.boolean(&c.dryRun),
+		"hairpin":   r.boolean(&c.hairpin),
+		"fib":       r.text(&c.fib),
+		"mss-clamp": r.list(func(path string, n *yaml.Node) { c.readMSSClamp(r, path, n) }),
+	})
+}
+
+func (c *rawForward) readMSSClamp(r *reader, path string, n *yaml.Node) {
+	one, before := rawMSSClamp{place: at(n)}, r.errors
+	r.mapping(n, path, fields{
+		"mss":    r.number(&one.mss),
+		"egress": r.text(&one.egress),
+		"prefix": r.text(&one.prefix),
+	}, "mss")
+	one.broken = r.errors > before
+	c.mssClamp = append(c.mssClamp, one)
+}
+
+func (c *rawLimits) read(r *reader, e entry) {
+	before := r.errors
+	r.mapping(e.value, e.path, fields{
+		"allow":         r.number(&c.allow),
+		"interfaces":    r.number(&c.interfaces),
+		"l3-interfaces": r.number(&c.l3Interfaces),
+		"ifindex":       r.number(&c.ifindex),
+		"services":      nil,
+		"backends":      nil,
+		"flows":         nil,
+	})
+	c.broken = r.errors > before
+}
