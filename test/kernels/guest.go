@@ -48,9 +48,9 @@ func (b builder) program(ctx context.Context, pkg string, test bool) (string, er
 	return out, nil
 }
 
-// initramfs writes the guest's whole root file system to file: init, modules,
-// the daemon and the tests. A set that can't be built is left out and returned
-// with the reason; other errors are err.
+// initramfs writes the guest's whole root file system to file: init, modules
+// and the tests. A set that can't be built is left out and returned in broken
+// with the reason; any other error is err.
 func (b builder) initramfs(ctx context.Context, file string, img image, k kernel) (broken map[string]error, err error) {
 	f, err := os.Create(file)
 	if err != nil {
@@ -73,8 +73,7 @@ func (b builder) initramfs(ctx context.Context, file string, img image, k kernel
 	broken = map[string]error{}
 	for _, s := range k.Sets {
 		j := newJob(k, s)
-		err := errors.Join(b.add(ctx, a, j.Path, s.Package, true), b.addTestdata(a, s.Package, j.Dir))
-		if err != nil {
+		if err := b.addSet(ctx, a, s, j); err != nil {
 			broken[s.Name] = err
 			continue
 		}
@@ -89,6 +88,18 @@ func (b builder) initramfs(ctx context.Context, file string, img image, k kernel
 		return nil, fmt.Errorf("writing the initramfs: %w", err)
 	}
 	return broken, nil
+}
+
+func (b builder) addSet(ctx context.Context, a *archive, s set, j job.Job) error {
+	if s.Daemon {
+		if err := b.add(ctx, a, "/bin/clearway", "./cmd/clearway", false); err != nil {
+			return err
+		}
+	}
+	if err := b.add(ctx, a, j.Path, s.Package, true); err != nil {
+		return err
+	}
+	return b.addTestdata(a, s.Package, j.Dir)
 }
 
 func (b builder) add(ctx context.Context, a *archive, path, pkg string, test bool) error {

@@ -18,6 +18,7 @@ type set struct {
 	Package string // as for go test, from the module's root
 	Run     string // pattern for -test.run; one that matches no test is a failure
 	Limit   time.Duration
+	Daemon  bool // the tests run the real daemon: put it at /bin/clearway
 }
 
 var smoke = set{Name: "smoke", Package: "./test/kernels/smoke", Run: ".", Limit: time.Minute}

@@ -17,7 +17,7 @@ import (
 // but not installed has no modules.dep, so what a module depends on is read
 // from the module itself.
 type moduleTree struct {
-	files   map[string]string // name to path; .ko, .ko.xz or .ko.zst
+	files   map[string]string // name to path of a .ko or .ko.xz
 	builtin map[string]bool
 }
 
@@ -118,23 +118,16 @@ func loadOrder(names []string, depends func(name string) ([]string, error)) ([]s
 	return order, nil
 }
 
-// readModule reads a module's file and undoes its compression with the
-// machine's own tools.
+// readModule reads a module's file and undoes Debian's compression.
 func readModule(path string) ([]byte, error) {
-	var cmd *exec.Cmd
-	switch filepath.Ext(path) {
-	case ".xz":
-		cmd = exec.Command("xz", "-dc", path)
-	case ".zst":
-		cmd = exec.Command("zstd", "-dc", path)
-	default:
+	if filepath.Ext(path) != ".xz" {
 		return os.ReadFile(path)
 	}
-	data, err := cmd.Output()
+	data, err := output(exec.Command("xz", "-dc", path))
 	if err != nil {
-		return nil, fmt.Errorf("unpacking %s with %s: %w", path, cmd.Args[0], err)
+		return nil, fmt.Errorf("unpacking %s (package xz-utils): %w", path, err)
 	}
-	return data, nil
+	return []byte(data), nil
 }
 
 func moduleDepends(data []byte) ([]string, error) {

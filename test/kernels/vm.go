@@ -9,7 +9,11 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"strings"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const emulator = "qemu-system-x86_64"
@@ -38,6 +42,10 @@ func (m vm) run(ctx context.Context) (*report, error) {
 	if err != nil {
 		return r, err
 	}
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	// No machine outlives its runner, however that ends.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
 	start := time.Now()
 	if err := cmd.Start(); err != nil {
 		return r, fmt.Errorf("starting the machine: %w", err)
@@ -58,7 +66,7 @@ func (m vm) run(ctx context.Context) (*report, error) {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return r, fmt.Errorf("the machine was still running after %v", m.Limit)
 	case err != nil:
-		return r, fmt.Errorf("running the machine: %w", err)
+		return r, fmt.Errorf("running the machine: %w: %s", err, strings.TrimSpace(stderr.String()))
 	case r.Error != "":
 		return r, fmt.Errorf("init: %s", r.Error)
 	case !r.Done:

@@ -84,7 +84,7 @@ func runJob(out *lines, j job.Job) {
 	cmd.Dir, cmd.Env = j.Dir, j.Env
 	cmd.Stdout, cmd.Stderr = out, out
 	// A child that the test left behind may hold the pipe; don't wait for it.
-	cmd.WaitDelay = 5 * time.Second
+	cmd.WaitDelay = 2 * time.Second
 
 	exit := 0
 	var exited *exec.ExitError
@@ -92,6 +92,9 @@ func runJob(out *lines, j job.Job) {
 	case err == nil:
 	case errors.As(err, &exited) && exited.Exited():
 		exit = exited.ExitCode()
+	case errors.Is(err, exec.ErrWaitDelay):
+		fmt.Fprintln(out, "init:", j.Path, "left processes behind that hold its output")
+		exit = -1
 	default:
 		fmt.Fprintln(out, "init: running", j.Path+":", err)
 		exit = -1
