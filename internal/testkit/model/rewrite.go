@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model
+
+import (
+	"encoding/binary"
+
+	"clearway/internal/testkit"
+)
+
+// minimum length of an Ethernet frame without FCS.
+const minimum = 60
+
+// rewrite builds the frame that leaves.
+func (m *Model) rewrite(p *packet) []byte {
+	var out []byte
+	out = append(out, p.hop.DMAC[:]...)
+	out = append(out, p.hop.SMAC[:]...)
+	tagged := p.egress.VID != 0
+	if tagged {
+		out = binary.BigEndian.AppendUint16(out, testkit.EtherType8021Q)
+		out = binary.BigEndian.AppendUint16(out, p.tci&0xf000|p.egress.VID) // PCP and DEI stay
+	}
+	out = append(out, p.frame[p.at-2:p.at]...) // ethertype
+	header := len(out)
+	out = append(out, p.frame[p.at:]...)
+
+	packet := out[header : header+p.length]
+	hop(packet, p.ipv6)
+	if mss := m.mss(p); mss != 0 && p.protocol == testkit.ProtoTCP {
+		// Of options outside the linear part nothing is known.
+		reach := min(p.length, p.linear-p.at)
+		clamp(packet[p.headerLength():reach], len(packet)-p.headerLength(), mss)
+	}
+	return resize(out, header+p.length, p.tagged && !tagged)
+}
+
+// resize cuts what follows the packet, but not below the minimum, and fills up
+// to the minimum with zeros a frame that lost its tag.
+func resize(out []byte, length int, popped bool) []byte {
+	if length = max(length, minimum); len(out) > length {
+		return out[:length]
+	}
+	for popped && len(out) < minimum {
+		out = append(out, 0)
+	}
+	return out
+}
+
+// hop counts the router, as ip_decrease_ttl in include/net/ip.h does: the
+// checksum that comes out is never 0xffff.
+func hop(packet []byte, ipv6 bool) {
+	if ipv6 {
+		packet[7]--
+		return
+	}
+	packet[8]--
+	sum := uint32(binary.BigEndian.Uint16(packet[10:])) + 0x0100
+	if sum >= 0xffff {
+		sum++
+	}
+	binary.BigEndian.PutUint16(packet[10:], uint16(sum))
+}
