@@ -10,33 +10,48 @@
 // [BlockWords] words. The first [RootBlocks] blocks are the roots of the two
 // families: the first byte of an address chooses the block, the second the
 // word. Each further byte chooses a word of a child block, so that IPv4 takes at
-// most three reads and IPv6 at most fifteen, two or three of them for most
-// tables.
+// most three reads and IPv6 at most fifteen, though one or a few end most walks.
 //
-//	block 0          ┌──────────────────┐
-//	                 │ 256 blocks: IPv4 │ 10.1.2.3: word 1 of block 10 ─┐
-//	block 256        ├──────────────────┤                              │
-//	                 │ 256 blocks: IPv6 │ 2001:…: word 1 of block      │
-//	                 │                  │ 256 + 0x20                   │
-//	block 512        ├──────────────────┤                              │
-//	                 │ child blocks     │ word 2 of the block there ◄──┘
-//	                 │                  │  └► word 3 of the block there
-//	                 ├──────────────────┤
-//	                 │ not in use yet   │
-//	                 └──────────────────┘
+//	block 0    ┌────────────────────┐  10.1.2.3:
+//	           │ IPv4 root          │  word 1 of block 10, which names a child,
+//	           │ first byte: block  │  word 2 of that, which names another,
+//	           │ second byte: word  │  word 3 of that
+//	block 256  ├────────────────────┤
+//	           │ IPv6 root          │  2001:db8::
+//	           │ likewise           │  word 1 of block 256 + 0x20,
+//	block 512  ├────────────────────┤  word 0x0d of its child,
+//	           │ child blocks       │  word 0xb8 of that one's,
+//	           │ of both, in no     │  ... until a word is a leaf
+//	           │ particular order   │
+//	           └────────────────────┘
+//
+// A word is a child block or a leaf:
 //
 //	 31 30                                  0
 //	┌──┬─────────────────────────────────────┐
-//	│ 1│ number of a child block             │  read on there
+//	│ 1│ number of a child block             │  go on there
 //	├──┼─────────────────────────────────────┤
-//	│ 0│ value of the longest prefix, or 0   │  done
+//	│ 0│ value of the longest prefix, or 0   │  the answer
 //	└──┴─────────────────────────────────────┘
 //
 // Values are pushed down to the leaves: a prefix is written to all words whose
-// addresses it covers and no longer prefix does. A prefix whose length is no
-// stride boundary covers several words, 10.0.0.0/14 four. The walker therefore
-// keeps no best match on its way, and a miss costs no more than a match. A child
-// block is there for as long as a prefix ends in it or below it.
+// addresses it covers and no longer prefix does, several if its length is not
+// one at which a walk can end (16, 24, 32, ...). So the walker keeps no best match
+// on its way, and a miss costs no more than a match. A child block is there for as
+// long as a prefix ends in it or below it. With 10.0.0.0/14 = 7, 10.1.2.0/23 = 8
+// and 10.1.2.3/32 = 9:
+//
+//	    block 10          block 512         block 513
+//	    10.x              10.1.x            10.1.2.x
+//	  0 ┌───────┐   ┌─► 0 ┌───────┐   ┌─► 0 ┌───────┐
+//	    │   7   │   │     │   7   │   │     │   8   │
+//	  1 ├───────┤   │   2 ├───────┤   │   3 ├───────┤
+//	    │ child ├───┘     │ child ├───┘     │   9   │
+//	  2 ├───────┤       3 ├───────┤       4 ├───────┤
+//	    │   7   │         │   8   │         │   8   │
+//	  4 ├───────┤       4 ├───────┤     256 └───────┘
+//	    │   0   │         │   7   │
+//	256 └───────┘     256 └───────┘
 //
 // # Concurrency
 //

@@ -18,6 +18,7 @@ func BlocksNeeded(prefixes iter.Seq[netip.Prefix]) int {
 	var sorted []prefix
 	for p := range prefixes {
 		if p.IsValid() {
+			p = p.Masked()
 			sorted = append(sorted, newPrefix(p.Addr(), p.Bits()))
 		}
 	}
@@ -29,22 +30,17 @@ func BlocksNeeded(prefixes iter.Seq[netip.Prefix]) int {
 	return RootBlocks + need.blocks
 }
 
-// counter counts the child blocks that prefixes need, each block once. The
-// prefixes come in the order of compare: all that go through a block come one
-// after another, so it is enough to know what the last one's address went
-// through.
+// counter counts the child blocks that prefixes need, each block once. It is
+// enough to look at the prefix before: in the order of compare, those that go
+// through a block come one after another, and before them those that end above.
 type counter struct {
 	existing func(*prefix) int // levels of a prefix that have a block already
 	blocks   int
 	last     prefix
-	seen     int // levels of last's address that were counted or exist
 }
 
 func (c *counter) add(p *prefix) {
-	c.seen = min(c.seen, c.last.sharedLevels(p))
-	if level := p.level(); level > c.seen {
-		c.blocks += max(0, level-max(c.seen, c.existing(p)))
-		c.seen = level
-	}
+	counted := min(c.last.level(), c.last.sharedLevels(p))
+	c.blocks += max(0, p.level()-max(counted, c.existing(p)))
 	c.last = *p
 }
