@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package measure
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Machine is where a run was made, and with what.
+type Machine struct {
+	CPU      string // the model
+	CPUs     int
+	Kernel   string
+	Compiler string // of the programs
+	Go       string
+	Firewall string // that made the rules of (d)
+}
+
+func thisMachine() Machine {
+	return Machine{
+		CPU:      cpuModel(),
+		CPUs:     runtime.NumCPU(),
+		Kernel:   kernelRelease(),
+		Compiler: firstLine("clang-19", "--version"),
+		Go:       runtime.Version(),
+		Firewall: firstLine("nft", "--version"),
+	}
+}
+
+func cpuModel() string {
+	b, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return "unknown"
+	}
+	for line := range strings.Lines(string(b)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return runtime.GOARCH
+}
+
+func kernelRelease() string {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return "unknown"
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}
+
+// firstLine is what a program says first, or that it is not here: the programs
+// that are measured come compiled, and need no compiler.
+func firstLine(name string, args ...string) string {
+	out, err := exec.Command(name, args...).Output()
+	if err != nil {
+		return fmt.Sprintf("%s (not installed here)", name)
+	}
+	line, _, _ := bytes.Cut(out, []byte("\n"))
+	return string(bytes.TrimSpace(line))
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package measure
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cilium/ebpf"
+)
+
+// path is the traffic of M2.
+const path = "IPv4 end to end, 1,024 flows:"
+
+// paths measures M2.
+func (b *bench) paths(ctx context.Context) (costs, error) {
+	flows := allowedFlows4(b.random, someFlows)
+	var contenders []contender
+	for _, name := range []string{floor, fixed, fib, ours, linux, conntrack, rules} {
+		r, err := b.newRouter(ctx)
+		if err != nil {
+			return costs{}, err
+		}
+		c, err := newChain(r.lab, flows, b.CPU)
+		if err != nil {
+			return costs{}, err
+		}
+		b.later(c.close)
+		if err := b.prepare(ctx, name, r, c); err != nil {
+			return costs{}, fmt.Errorf("preparing %s%s: %w", path, name, err)
+		}
+		contenders = append(contenders, contender{path + name, func() (float64, error) {
+			return c.cost(b.Duration, name != floor)
+		}})
+	}
+	return b.interleave(ctx, "M2", contenders)
+}
+
+// prepare makes a router the contender of that name, checks it with one packet
+// and puts the end of the way in its place.
+func (b *bench) prepare(ctx context.Context, name string, r *router, c *chain) (err error) {
+	native := map[string]*ebpf.Program{
+		floor: r.contenders.Drop,
+		fixed: r.contenders.Fixed4,
+		fib:   r.contenders.Fib4,
+	}
+	switch name {
+	case ours:
+		_, err = b.newClearway(ctx, r.lab, allow4, allow6)
+	case linux:
+	case conntrack, rules:
+		err = addFirewall(ctx, r.lab, ruleset(name == conntrack))
+	default:
+		err = c.attach(routerHost, r.lab.ingress, native[name])
+	}
+	if err != nil || name == floor {
+		return err
+	}
+	if err := c.check(forwarded(c.frame, egressMAC, nextHopMAC)); err != nil {
+		return err
+	}
+	// What Linux sends ends in the sink's stack: a packet of its own would have
+	// to be converted for a program there.
+	if name == ours || native[name] != nil {
+		return c.attach(sinkHost, r.lab.sink, r.contenders.Drop)
+	}
+	return nil
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What contenders and traffic have in common. */
+#pragma once
+#include "../../bpf/include/net.h"
+
+#define IPV4_NO_OPTIONS 0x45
+
+/* Redirect targets by ifindex; sized and filled by the runner. */
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct bpf_devmap_val);
+} tx_devices SEC(".maps");
+
+/* The IPv4 header, NULL unless the frame is as simple as they come. */
+static __always_inline struct iphdr *ipv4(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	struct ethhdr *eth = data;
+	struct iphdr *ip = data + ETH_HLEN;
+
+	if ((void *)(ip + 1) > end || eth->ethertype != bpf_htons(ETH_P_IP) ||
+	    ip->version_ihl != IPV4_NO_OPTIONS)
+		return NULL;
+	return ip;
+}
+
+static __always_inline struct ipv6hdr *ipv6(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	struct ethhdr *eth = data;
+	struct ipv6hdr *ip = data + ETH_HLEN;
+
+	if ((void *)(ip + 1) > end || eth->ethertype != bpf_htons(ETH_P_IPV6))
+		return NULL;
+	return ip;
+}
