@@ -61,6 +61,9 @@ func (r runner) boot(ctx context.Context, o *outcome) error {
 	if o.Broken, err = r.initramfs(ctx, m.Initramfs, img, o.Kernel); err != nil {
 		return err
 	}
+	if len(o.Broken) == len(o.Kernel.Sets) {
+		return nil // there is nothing to boot for
+	}
 	o.Report, err = m.run(ctx)
 	log, logErr := os.ReadFile(m.Console)
 	o.Log = string(log)
