@@ -4,7 +4,7 @@
  * (include/trace/events/xdp.h). They speak of every device of the machine, so
  * frames are told by the namespace and index of the device they came in by.
  */
-#include "maps.h"
+#include "ports.h"
 
 #define KERNEL_TYPE __attribute__((preserve_access_index))
 

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Every map. User space writes and the programs read, except where said
+ * Every map, with the one of ports.h. User space writes and the programs read, except where said
  * otherwise. Sizes are set before loading: those here are the least that loads.
  */
 #pragma once
 #include "abi.h"
-
-/* By ifindex as in xdp_md: the ports. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct port);
-} ports SEC(".maps");
+#include "ports.h"
 
 /* By slot * VLAN_BLOCKS + VID / 256: numbers into l3s. */
 struct {

@@ -13,153 +13,28 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-type lostBpfDevmapVal struct {
-	_       structs.HostLayout
-	Ifindex uint32
-}
-
-type lostEgress struct {
-	_      structs.HostLayout
-	Device uint32
-	Mtu    uint32
-	Vid    uint16
-	Flags  uint16
-}
-
-type lostExported struct {
-	_         structs.HostLayout
-	ClassBit  uint32
-	L3Bit     uint32
-	EgressBit uint32
-}
-
-type lostL3 struct {
-	_       structs.HostLayout
-	Mac     [6]uint8
-	Flags   uint16
-	Ifindex uint32
-}
-
-type lostMssRule struct {
-	_      structs.HostLayout
-	Egress uint32
-	Mss    uint16
-	Bits   uint16
-	Next   uint32
-}
-
 type lostPort struct {
 	_        structs.HostLayout
-	Untagged lostL3
-	Present  uint16
-	Generic  uint16
-	Slot     uint32
-}
-
-type lostPortCounters struct {
-	_        structs.HostLayout
-	Received struct {
+	Untagged struct {
 		_       structs.HostLayout
-		Packets uint64
-		Bytes   uint64
+		Mac     [6]uint8
+		Flags   uint16
+		Ifindex uint32
 	}
-	Reasons [31]struct {
-		_       structs.HostLayout
-		Packets uint64
-		Bytes   uint64
-	}
-}
-
-type lostPrefixBlock struct {
-	_    structs.HostLayout
-	Word [256]uint32
-}
-
-type lostScratch struct {
-	_   structs.HostLayout
-	Fib struct {
-		_          structs.HostLayout
-		Family     uint8
-		L4Protocol uint8
-		Sport      uint16
-		Dport      uint16
-		TotLen     uint16
-		Ifindex    uint32
-		Flowinfo   uint32
-		Src        [4]uint32
-		Dst        [4]uint32
-		VlanProto  uint16
-		VlanTci    uint16
-		Smac       [6]uint8
-		Dmac       [6]uint8
-	}
-	Mutation struct {
-		_         structs.HostLayout
-		Dmac      [6]uint8
-		Smac      [6]uint8
-		Tci       uint16
-		Ethertype uint16
-		Device    uint32
-		Bytes     uint32
-		Length    uint32
-		Transport uint32
-		Slot      uint32
-		Mss       uint16
-		Flags     uint16
-	}
-	Option uint32
-}
-
-type lostSettings struct {
-	_       structs.HostLayout
-	DryRun  uint32
-	Hairpin uint32
-	Policy4 uint32
-	Policy6 uint32
-	Mss     uint32
-}
-
-type lostTrace struct {
-	_           structs.HostLayout
-	Reason      uint32
-	Ingress     uint32
-	L3          uint32
-	Source      uint32
-	Destination uint32
-	Rpf         int32
-	Fib         int32
-	Egress      uint32
-	Mtu         uint16
-	Mss         uint16
-	Dmac        [6]uint8
-	Smac        [6]uint8
-}
-
-type lostVlanBlock struct {
-	_  structs.HostLayout
-	L3 [256]uint16
+	Present uint16
+	Generic uint16
+	Slot    uint32
 }
 
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	lostMapCounters      = "counters"
-	lostMapEgresses      = "egresses"
-	lostMapL3s           = "l3s"
 	lostMapLost          = "lost"
-	lostMapMssRules      = "mss_rules"
 	lostMapPorts         = "ports"
-	lostMapPrefixes      = "prefixes"
-	lostMapScratches     = "scratches"
-	lostMapTxDevices     = "tx_devices"
-	lostMapVlans         = "vlans"
 	lostProgLostRedirect = "lost_redirect"
 	lostProgLostXmit     = "lost_xmit"
-	lostVarExported      = "exported"
 	lostVarNetns         = "netns"
-	lostVarSettings      = "settings"
-	lostVarTrace         = "trace"
 )
 
 // loadLost returns the embedded CollectionSpec for lost.
@@ -212,26 +87,15 @@ type lostProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type lostMapSpecs struct {
-	Counters  *ebpf.MapSpec `ebpf:"counters"`
-	Egresses  *ebpf.MapSpec `ebpf:"egresses"`
-	L3s       *ebpf.MapSpec `ebpf:"l3s"`
-	Lost      *ebpf.MapSpec `ebpf:"lost"`
-	MssRules  *ebpf.MapSpec `ebpf:"mss_rules"`
-	Ports     *ebpf.MapSpec `ebpf:"ports"`
-	Prefixes  *ebpf.MapSpec `ebpf:"prefixes"`
-	Scratches *ebpf.MapSpec `ebpf:"scratches"`
-	TxDevices *ebpf.MapSpec `ebpf:"tx_devices"`
-	Vlans     *ebpf.MapSpec `ebpf:"vlans"`
+	Lost  *ebpf.MapSpec `ebpf:"lost"`
+	Ports *ebpf.MapSpec `ebpf:"ports"`
 }
 
 // lostVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type lostVariableSpecs struct {
-	Exported *ebpf.VariableSpec `ebpf:"exported"`
-	Netns    *ebpf.VariableSpec `ebpf:"netns"`
-	Settings *ebpf.VariableSpec `ebpf:"settings"`
-	Trace    *ebpf.VariableSpec `ebpf:"trace"`
+	Netns *ebpf.VariableSpec `ebpf:"netns"`
 }
 
 // lostObjects contains all objects after they have been loaded into the kernel.
@@ -254,30 +118,14 @@ func (o *lostObjects) Close() error {
 //
 // It can be passed to loadLostObjects or ebpf.CollectionSpec.LoadAndAssign.
 type lostMaps struct {
-	Counters  *ebpf.Map `ebpf:"counters"`
-	Egresses  *ebpf.Map `ebpf:"egresses"`
-	L3s       *ebpf.Map `ebpf:"l3s"`
-	Lost      *ebpf.Map `ebpf:"lost"`
-	MssRules  *ebpf.Map `ebpf:"mss_rules"`
-	Ports     *ebpf.Map `ebpf:"ports"`
-	Prefixes  *ebpf.Map `ebpf:"prefixes"`
-	Scratches *ebpf.Map `ebpf:"scratches"`
-	TxDevices *ebpf.Map `ebpf:"tx_devices"`
-	Vlans     *ebpf.Map `ebpf:"vlans"`
+	Lost  *ebpf.Map `ebpf:"lost"`
+	Ports *ebpf.Map `ebpf:"ports"`
 }
 
 func (m *lostMaps) Close() error {
 	return _LostClose(
-		m.Counters,
-		m.Egresses,
-		m.L3s,
 		m.Lost,
-		m.MssRules,
 		m.Ports,
-		m.Prefixes,
-		m.Scratches,
-		m.TxDevices,
-		m.Vlans,
 	)
 }
 
@@ -285,10 +133,7 @@ func (m *lostMaps) Close() error {
 //
 // It can be passed to loadLostObjects or ebpf.CollectionSpec.LoadAndAssign.
 type lostVariables struct {
-	Exported *ebpf.Variable `ebpf:"exported"`
-	Netns    *ebpf.Variable `ebpf:"netns"`
-	Settings *ebpf.Variable `ebpf:"settings"`
-	Trace    *ebpf.Variable `ebpf:"trace"`
+	Netns *ebpf.Variable `ebpf:"netns"`
 }
 
 // lostPrograms contains all programs after they have been loaded into the kernel.

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"clearway/lpm"
+)
+
+// Changes is what an Apply did, for people to read.
+type Changes struct {
+	Generation int
+	Lines      []string // nothing changed when empty
+}
+
+// Apply makes the data path what s says. The first call of a process loads a
+// new generation and moves the ports over to it; so does any that needs other
+// sizes. All others change what differs.
+//
+// It is all or nothing: on an error, which may be a *[LimitError] or an
+// *[AttachError], everything is as it was. s must not be changed afterwards.
+func (d *Dataplane) Apply(ctx context.Context, s State) (Changes, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.lock == nil {
+		return Changes{}, ErrReadOnly
+	}
+	s.Limits = s.Limits.withDefaults()
+	if err := s.check(); err != nil {
+		return Changes{}, err
+	}
+	before := d.state
+	if err := d.apply(ctx, s); err != nil {
+		return Changes{}, err
+	}
+	d.state = s
+	return Changes{Generation: d.gen.number, Lines: describe(before, s, d.links)}, nil
+}
+
+func (d *Dataplane) apply(ctx context.Context, s State) error {
+	if d.gen == nil {
+		return d.renew(ctx, s, sizes{})
+	}
+	wanted := wantedSizes(s, d.gen.sizes)
+	if wanted != d.gen.sizes {
+		return d.renew(ctx, s, d.gen.sizes)
+	}
+	want, err := newImage(s, d.gen.image, uint32(wanted.Rules/2))
+	if err != nil {
+		return err
+	}
+	if blockEntries(want.prefixes, wanted.Blocks) != wanted.Blocks {
+		return d.renew(ctx, s, d.gen.sizes)
+	}
+	err = d.change(ctx, s, want)
+	var full *lpm.FullError
+	if errors.As(err, &full) { // what it replaces is still in use: it does fit anew
+		wanted.Blocks = full.Needed
+		return d.renew(ctx, s, wanted)
+	}
+	return err
+}
+
+// wantedSizes are those of s, but for the blocks, which take the composed
+// prefixes to know.
+func wantedSizes(s State, present sizes) sizes {
+	return sizes{Interfaces: s.Limits.Interfaces, L3Interfaces: s.Limits.L3Interfaces, Ifindex: s.Limits.Ifindex,
+		Blocks: present.Blocks, Rules: ruleEntries(newRuleLists(s.MSS, 0).count(), present.Rules)}
+}
+
+// change brings the live generation from its image to want.
+func (d *Dataplane) change(ctx context.Context, s State, want *image) error {
+	t := &transaction{ctx: ctx, hook: d.hook, back: d.gen.decide()}
+	err := d.changeSteps(t, s, want)
+	if err != nil {
+		if undo := t.rollback(); undo != nil {
+			d.log.Error("undoing a change", "error", undo)
+		}
+		return err
+	}
+	d.gen.image = want
+	return d.settle()
+}
+
+func (d *Dataplane) changeSteps(t *transaction, s State, want *image) error {
+	have := d.gen.image
+	d.markGeneric(want)
+	have.devices = d.liveDevices(have)
+	if err := d.gen.write(t, have, want); err != nil {
+		return err
+	}
+	if err := d.attachPorts(t, s, want); err != nil {
+		return err
+	}
+	if err := d.detachOthers(t, s); err != nil {
+		return err
+	}
+	if err := d.gen.clear(t, have, want); err != nil {
+		return err
+	}
+	return d.saveManifest(t, want)
+}
+
+// write brings all that want has into the maps, what is pointed to before what
+// points to it.
+func (g *generation) write(t *transaction, have, want *image) error {
+	return firstError(
+		func() error { return setEntries(t, g.maps("tx_devices"), "device", have.devices, want.devices) },
+		func() error { return setEntries(t, g.maps("egresses"), "egress", have.egresses, want.egresses) },
+		func() error { return setEntries(t, g.maps("mss_rules"), "mss rule", have.rules, want.rules) },
+		func() error { return setEntries(t, g.maps("l3s"), "l3", have.l3s, want.l3s) },
+		func() error { return setEntries(t, g.maps("vlans"), "vlans", have.vlans, want.vlans) },
+		func() error { return setEntries(t, g.maps("ports"), "port", have.ports, want.ports) },
+		func() error { return g.writePrefixes(t, have.prefixes, want.prefixes) },
+		func() error { return g.writeSettings(t, have.settings, want.settings) },
+	)
+}
+
+// clear empties what want has no more, in the other order.
+func (g *generation) clear(t *transaction, have, want *image) error {
+	return firstError(
+		func() error { return clearEntries(t, g.maps("ports"), "port", have.ports, want.ports) },
+		func() error { return clearEntries(t, g.maps("vlans"), "vlans", have.vlans, want.vlans) },
+		func() error { return clearEntries(t, g.maps("l3s"), "l3", have.l3s, want.l3s) },
+		func() error { return clearEntries(t, g.maps("egresses"), "egress", have.egresses, want.egresses) },
+		func() error { return clearEntries(t, g.maps("tx_devices"), "device", have.devices, want.devices) },
+	)
+}
+
+func firstError(steps ...func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *generation) writeSettings(t *transaction, have, want pipelineSettings) error {
+	if have == want {
+		return nil
+	}
+	m := g.maps(".data.settings")
+	return t.do("settings", func() error { return m.Put(uint32(0), want) }, func() error { return m.Put(uint32(0), have) })
+}
+
+func (g *generation) writePrefixes(t *transaction, have, want map[netip.Prefix]uint32) error {
+	forth, back := prefixChanges(have, want), prefixChanges(want, have)
+	if len(forth) == 0 {
+		return nil
+	}
+	return t.do(fmt.Sprintf("prefixes (%d changed)", len(forth)),
+		func() error { return g.table.Update(forth) },
+		func() error { return errors.Join(g.reclaim(), g.table.Update(back)) })
+}
+
+// reclaim makes blocks that are out of use usable again.
+func (g *generation) reclaim() error {
+	if _, quarantined, _ := g.table.Blocks(); quarantined == 0 {
+		return nil
+	}
+	if err := gracePeriod(); err != nil {
+		return err
+	}
+	g.table.Reclaim()
+	return nil
+}
+
+func prefixChanges(have, want map[netip.Prefix]uint32) []lpm.Change {
+	var changes []lpm.Change
+	for p, word := range want {
+		if old, was := have[p]; !was || old != word {
+			changes = append(changes, lpm.Change{Prefix: p, Value: word})
+		}
+	}
+	for p := range have {
+		if _, stays := want[p]; !stays {
+			changes = append(changes, lpm.Change{Prefix: p, Delete: true})
+		}
+	}
+	return changes
+}
+
+// settle ends a change that is done: what it put out of use is free once no
+// program run of before is left.
+func (d *Dataplane) settle() error {
+	d.dropTwin()
+	return d.gen.reclaim()
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataplane
+
+import (
+	"fmt"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// describe tells people what differs between two states.
+func describe(before, after State, links map[string]*portLink) []string {
+	lines := describePorts(before.Ports, after.Ports, links)
+	lines = append(lines, describeL3(before.L3, after.L3)...)
+	for _, c := range classNames {
+		lines = append(lines, describeClass(before.Classes, after.Classes, c.bit, c.name)...)
+	}
+	if !slices.Equal(before.MSS, after.MSS) {
+		lines = append(lines, fmt.Sprintf("mss-clamp: %d rules, were %d", len(after.MSS), len(before.MSS)))
+	}
+	if before.Options != after.Options {
+		lines = append(lines, fmt.Sprintf("options: %+v", after.Options))
+	}
+	if before.Limits != after.Limits {
+		lines = append(lines, fmt.Sprintf("limits: %+v", after.Limits))
+	}
+	return lines
+}
+
+func describePorts(before, after []Port, links map[string]*portLink) []string {
+	var lines []string
+	for _, p := range after {
+		if l := links[p.Name]; l != nil && !slices.Contains(before, p) {
+			lines = append(lines, fmt.Sprintf("+ port %s (%s)", p.Name, l.Mode))
+		}
+	}
+	for _, p := range before {
+		if !slices.ContainsFunc(after, func(o Port) bool { return o.Name == p.Name }) {
+			lines = append(lines, "- port "+p.Name)
+		}
+	}
+	return lines
+}
+
+func describeL3(before, after []L3Interface) []string {
+	var lines []string
+	old := map[int]L3Interface{}
+	for _, l := range before {
+		old[l.Ifindex] = l
+	}
+	for _, l := range after {
+		was, had := old[l.Ifindex]
+		switch {
+		case !had:
+			lines = append(lines, "+ L3 interface "+l.Name)
+		case !reflect.DeepEqual(was, l):
+			lines = append(lines, "~ L3 interface "+l.Name)
+		}
+		delete(old, l.Ifindex)
+	}
+	for _, l := range old {
+		lines = append(lines, "- L3 interface "+l.Name)
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// mostListed is how many prefixes are named one by one.
+const mostListed = 10
+
+func describeClass(before, after map[netip.Prefix]Class, bit Class, name string) []string {
+	added, removed := onlyIn(after, before, bit), onlyIn(before, after, bit)
+	return append(listPrefixes("+ "+name, added), listPrefixes("- "+name, removed)...)
+}
+
+func onlyIn(a, b map[netip.Prefix]Class, bit Class) []netip.Prefix {
+	var only []netip.Prefix
+	for p, c := range a {
+		if c&bit != 0 && b[p]&bit == 0 {
+			only = append(only, p)
+		}
+	}
+	slices.SortFunc(only, netip.Prefix.Compare)
+	return only
+}
+
+func listPrefixes(what string, prefixes []netip.Prefix) []string {
+	if len(prefixes) == 0 {
+		return nil
+	}
+	if len(prefixes) > mostListed {
+		return []string{fmt.Sprintf("%s: %d prefixes", what, len(prefixes))}
+	}
+	var names []string
+	for _, p := range prefixes {
+		names = append(names, p.String())
+	}
+	return []string{what + " " + strings.Join(names, " ")}
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataplane
+
+import (
+	"fmt"
+
+	"github.com/cilium/ebpf"
+)
+
+// Explanation is what the pipeline decides about one frame, and why.
+type Explanation struct {
+	Verdict         string // "pass", "drop", "redirect" or "aborted"
+	Reason          Reason
+	Stages          []Stage // in order; the last one decided
+	Ingress, Egress int     // L3 ifindexes, 0 where it did not come to that
+	NextHop         MAC
+	Output          []byte // the frame that would leave; nil unless forwarded
+}
+
+// Stage is what one stage of the pipeline found.
+type Stage struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
+}
+
+// twin is the same programs with their notes switched on. It shares the tables
+// of the live generation, and has counters and scratch of its own.
+type twin struct {
+	coll *ebpf.Collection
+}
+
+// ownMaps are those that the twin does not share.
+var ownMaps = map[string]bool{"counters": true, "scratches": true, "programs": true, ".data.trace": true, ".rodata": true}
+
+// Explain runs a frame that would come in by the port with this ifindex through
+// a twin of the live programs, with the live tables. It disturbs nothing and
+// counts nowhere. The frame is left alone.
+func (d *Dataplane) Explain(ifindex int, frame []byte) (Explanation, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.manifest.Generation == 0 {
+		return Explanation{}, ErrNotLoaded
+	}
+	if d.twin == nil {
+		t, err := newTwin(d.root, d.manifest.Generation, d.manifest.Sizes)
+		if err != nil {
+			return Explanation{}, err
+		}
+		d.twin = t
+	}
+	return d.twin.run(ifindex, frame)
+}
+
+func (d *Dataplane) dropTwin() {
+	if d.twin != nil {
+		d.twin.coll.Close()
+		d.twin = nil
+	}
+}
+
+func newTwin(r root, number int, s sizes) (*twin, error) {
+	spec, err := pipelineSpec(s, true)
+	if err != nil {
+		return nil, err
+	}
+	shared := map[string]*ebpf.Map{}
+	defer func() {
+		for _, m := range shared {
+			m.Close()
+		}
+	}()
+	for name := range spec.Maps {
+		if ownMaps[name] {
+			continue
+		}
+		m, err := ebpf.LoadPinnedMap(r.mapPin(number, name), nil)
+		if err != nil {
+			return nil, advise("opening map "+name, err)
+		}
+		shared[name] = m
+	}
+	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: shared})
+	if err != nil {
+		return nil, advise("loading the twin", err)
+	}
+	return &twin{coll}, nil
+}
+
+// run is not safe for concurrent use.
+func (t *twin) run(ifindex int, frame []byte) (Explanation, error) {
+	if len(frame) < 14 {
+		return Explanation{}, fmt.Errorf("a frame of %d bytes is shorter than its Ethernet header", len(frame))
+	}
+	notes := t.coll.Maps[".data.trace"]
+	start := pipelineTrace{Ingress: uint32(ifindex), Rpf: -1, Fib: -1, Reason: uint32(pipelineReasonREASONS)}
+	if err := notes.Put(uint32(0), start); err != nil {
+		return Explanation{}, fmt.Errorf("preparing the twin: %w", err)
+	}
+	out := make([]byte, len(frame)+256)
+	options := &ebpf.RunOptions{Data: frame, DataOut: out, Repeat: 1}
+	action, err := t.coll.Programs["decide"].Run(options)
+	if err != nil {
+		return Explanation{}, advise("running the twin", err)
+	}
+	var trace pipelineTrace
+	if err := notes.Lookup(uint32(0), &trace); err != nil {
+		return Explanation{}, fmt.Errorf("reading the twin's notes: %w", err)
+	}
+	if trace.Reason == uint32(pipelineReasonREASONS) {
+		return Explanation{}, fmt.Errorf("interface %d is not a port of this data path", ifindex)
+	}
+	return explanation(action, trace, options.DataOut), nil
+}
+
+func explanation(action uint32, trace pipelineTrace, out []byte) Explanation {
+	e := Explanation{Reason: Reason(trace.Reason), Ingress: int(trace.L3)}
+	e.Verdict = map[uint32]string{1: "drop", 2: "pass", 4: "redirect"}[action]
+	if e.Verdict == "" {
+		e.Verdict = "aborted"
+	}
+	if trace.Fib == 0 {
+		e.Egress = int(trace.Egress)
+	}
+	if e.Reason == Forward {
+		e.Output = out
+	}
+	if e.Reason.Stage() == "finalize" {
+		e.NextHop = trace.Dmac
+	}
+	e.Stages = stageTexts(trace)
+	return e
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataplane
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+
+	"github.com/cilium/ebpf"
+)
+
+// manifest is what the next process must know of what is pinned and can't read
+// off it. It is kept as JSON in a pinned map, since a BPF file system holds no
+// ordinary files.
+type manifest struct {
+	Version    string            `json:"version"` // of the program that wrote it
+	Netns      uint32            `json:"netns"`
+	Generation int               `json:"generation"`
+	Object     string            `json:"object"` // hash of the programs
+	Sizes      sizes             `json:"sizes"`
+	Maps       map[string]string `json:"maps"` // hashes of those in stateMaps
+	Slots      numbering[string] `json:"slots"`
+	Ports      []portRecord      `json:"ports"`
+	// Carried holds, by port, what was counted in maps that are gone.
+	Carried map[string]totals `json:"carried,omitempty"`
+}
+
+type portRecord struct {
+	Name    string `json:"name"`
+	Ifindex int    `json:"ifindex"`
+	Mode    Mode   `json:"mode"` // as obtained
+}
+
+const manifestBytes = 1 << 20
+
+var manifestSpec = ebpf.MapSpec{Name: "manifest", Type: ebpf.Array, KeySize: 4, ValueSize: manifestBytes, MaxEntries: 1}
+
+// readManifest returns ErrNotLoaded when there is none.
+func (r root) readManifest() (*manifest, error) {
+	m, err := ebpf.LoadPinnedMap(r.manifest(), nil)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w", string(r), ErrNotLoaded)
+	}
+	if err != nil {
+		return nil, advise("opening the manifest", err)
+	}
+	defer m.Close()
+	raw, err := m.LookupBytes(uint32(0))
+	if err != nil {
+		return nil, fmt.Errorf("reading the manifest: %w", err)
+	}
+	return decodeManifest(raw)
+}
+
+// The text follows its length and checksum.
+const manifestHeader = 8
+
+func decodeManifest(raw []byte) (*manifest, error) {
+	if len(raw) < manifestHeader {
+		return nil, errors.New("reading the manifest: too short")
+	}
+	size := binary.LittleEndian.Uint32(raw)
+	if int64(size) > int64(len(raw)-manifestHeader) {
+		return nil, fmt.Errorf("reading the manifest: length %d is beyond its end", size)
+	}
+	text := raw[manifestHeader : manifestHeader+size]
+	if crc32.ChecksumIEEE(text) != binary.LittleEndian.Uint32(raw[4:]) {
+		return nil, errors.New("reading the manifest: checksum is wrong")
+	}
+	var m manifest
+	if err := json.Unmarshal(text, &m); err != nil {
+		return nil, fmt.Errorf("reading the manifest: %w", err)
+	}
+	return &m, nil
+}
+
+func encodeManifest(m *manifest) ([]byte, error) {
+	text, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("writing the manifest: %w", err)
+	}
+	if len(text) > manifestBytes-manifestHeader {
+		return nil, fmt.Errorf("writing the manifest: %d bytes are more than it holds", len(text))
+	}
+	raw := make([]byte, manifestBytes)
+	binary.LittleEndian.PutUint32(raw, uint32(len(text)))
+	binary.LittleEndian.PutUint32(raw[4:], crc32.ChecksumIEEE(text))
+	copy(raw[manifestHeader:], text)
+	return raw, nil
+}
+
+// writeManifest replaces the value of the pinned map, which is one system call.
+func (r root) writeManifest(m *manifest) error {
+	raw, err := encodeManifest(m)
+	if err != nil {
+		return err
+	}
+	pinned, err := ebpf.LoadPinnedMap(r.manifest(), nil)
+	if errors.Is(err, os.ErrNotExist) {
+		if pinned, err = ebpf.NewMap(&manifestSpec); err == nil {
+			defer pinned.Close()
+			if err = pinned.Put(uint32(0), raw); err == nil {
+				err = pinned.Pin(r.manifest())
+			}
+			return wrap("writing the manifest", err)
+		}
+	}
+	if err != nil {
+		return advise("writing the manifest", err)
+	}
+	defer pinned.Close()
+	return wrap("writing the manifest", pinned.Put(uint32(0), raw))
+}
+
+func wrap(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return advise(doing, err)
+}

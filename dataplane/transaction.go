@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cilium/ebpf"
+)
+
+// transaction is a list of steps done, each with the way back.
+type transaction struct {
+	ctx  context.Context
+	hook func(step string) error // fails steps on purpose; for tests
+	back *ebpf.Program           // what ports run when it is taken back; nil if nothing
+	undo []func() error
+}
+
+// do makes one step. undo may be nil where there is nothing to take back.
+func (t *transaction) do(step string, do, undo func() error) error {
+	if err := t.ctx.Err(); err != nil {
+		return fmt.Errorf("%s: %w", step, err)
+	}
+	if t.hook != nil {
+		if err := t.hook(step); err != nil {
+			return fmt.Errorf("%s: %w", step, err)
+		}
+	}
+	if err := do(); err != nil {
+		return fmt.Errorf("%s: %w", step, err)
+	}
+	if undo != nil {
+		t.undo = append(t.undo, undo)
+	}
+	return nil
+}
+
+// rollback takes all steps back, the last one first. It goes on when a step
+// back fails.
+func (t *transaction) rollback() error {
+	var errs []error
+	for i := len(t.undo) - 1; i >= 0; i-- {
+		if err := t.undo[i](); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	t.undo = nil
+	return errors.Join(errs...)
+}
+
+// setEntries writes the entries of want that differ from have.
+func setEntries[V comparable](t *transaction, m *ebpf.Map, name string, have, want map[uint32]V) error {
+	for key, value := range want {
+		old, was := have[key]
+		if was && old == value {
+			continue
+		}
+		err := t.do(fmt.Sprintf("%s[%d]", name, key),
+			func() error { return m.Put(key, value) },
+			func() error { return putOrClear(m, key, old, was) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clearEntries empties the entries of have that want lacks.
+func clearEntries[V comparable](t *transaction, m *ebpf.Map, name string, have, want map[uint32]V) error {
+	for key, old := range have {
+		if _, stays := want[key]; stays {
+			continue
+		}
+		err := t.do(fmt.Sprintf("%s[%d] cleared", name, key),
+			func() error { return putOrClear(m, key, old, false) },
+			func() error { return m.Put(key, old) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putOrClear writes a value, or what an entry has that was never written.
+func putOrClear[V comparable](m *ebpf.Map, key uint32, value V, set bool) error {
+	if !set && m.Type() == ebpf.DevMap {
+		if err := m.Delete(key); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+			return err
+		}
+		return nil
+	}
+	var zero V
+	if !set {
+		value = zero
+	}
+	return m.Put(key, value)
+}
