@@ -17,7 +17,8 @@ func spread(n int, six bool) []Change {
 	for i := range changes {
 		var p netip.Prefix
 		if six {
-			a := [16]byte{0x20, byte(rng.IntN(16)), byte(rng.Uint32()), byte(rng.IntN(8)), byte(rng.Uint32()), byte(rng.Uint32()), byte(rng.IntN(4)), byte(rng.Uint32())}
+			a := [16]byte{0x20, byte(rng.IntN(16)), byte(rng.Uint32()), byte(rng.IntN(8)),
+				byte(rng.Uint32()), byte(rng.Uint32()), byte(rng.IntN(4)), byte(rng.Uint32())}
 			p, _ = netip.AddrFrom16(a).Prefix([]int{32, 40, 44, 48, 48, 48, 56, 64}[rng.IntN(8)])
 		} else {
 			a := [4]byte{byte(1 + rng.IntN(223)), byte(rng.Uint32()), byte(rng.Uint32()), byte(rng.Uint32())}

@@ -72,10 +72,12 @@ func Example_layout() {
 		for end < len(mem) && end%lpm.BlockWords != 0 && mem[end] == mem[first] {
 			end++
 		}
+		block, word := first/lpm.BlockWords, first%lpm.BlockWords
+		last := (end - 1) % lpm.BlockWords
 		if w := mem[first]; w&lpm.Child != 0 {
-			fmt.Printf("block %d words %d-%d: block %d\n", first/lpm.BlockWords, first%lpm.BlockWords, (end-1)%lpm.BlockWords, w&^lpm.Child)
+			fmt.Printf("block %d words %d-%d: block %d\n", block, word, last, w&^lpm.Child)
 		} else if w != 0 {
-			fmt.Printf("block %d words %d-%d: value %d\n", first/lpm.BlockWords, first%lpm.BlockWords, (end-1)%lpm.BlockWords, w)
+			fmt.Printf("block %d words %d-%d: value %d\n", block, word, last, w)
 		}
 		first = end
 	}

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -149,7 +150,7 @@ func checkStructure(tb testing.TB, t *Table, want oracle) {
 	if spare := len(t.blocks.free) + total - int(t.blocks.fresh); used+quarantined+spare != total {
 		tb.Fatalf("%d blocks used, %d in quarantine, %d spare, of %d", used, quarantined, spare, total)
 	}
-	for _, block := range append(t.blocks.free, t.blocks.quarantine...) {
+	for _, block := range slices.Concat(t.blocks.free, t.blocks.quarantine) {
 		if reached[block] {
 			tb.Fatalf("block %d is free and in use", block)
 		}

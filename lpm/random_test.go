@@ -120,10 +120,10 @@ func TestRandom(t *testing.T) {
 		name                  string
 		blocks, batch, rounds int
 	}{
-		{"single changes", 2000, 1, 2000},
+		{"single changes", 2000, 1, 1000},
 		{"small batches", 2000, 8, 500},
 		{"large batches", 20000, 400, 30},
-		{"little memory", RootBlocks + 60, 6, 1500},
+		{"little memory", RootBlocks + 60, 6, 800},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t, row.blocks)

@@ -118,12 +118,13 @@ func TestUpdateRefuses(t *testing.T) {
 	w.update(parse(t, "10.0.0.0/8=1 10.1.2.0/24=2"))
 	before := slices.Clone(w.mem)
 	good := Change{Prefix: netip.MustParsePrefix("10.1.2.3/32"), Value: 3}
+	p := netip.MustParsePrefix
 	for want, bad := range map[string]Change{
-		"prefix table: 10.0.0.1/8: host bits are set, want 10.0.0.0/8":         {Prefix: netip.MustParsePrefix("10.0.0.1/8"), Value: 1},
-		"prefix table: 2001:db8::1/64: host bits are set, want 2001:db8::/64":  {Prefix: netip.MustParsePrefix("2001:db8::1/64"), Delete: true},
-		"prefix table: 10.0.0.0/8: value 0x80000000 is larger than 0x7fffffff": {Prefix: netip.MustParsePrefix("10.0.0.0/8"), Value: Child},
+		"prefix table: 10.0.0.1/8: host bits are set, want 10.0.0.0/8":         {Prefix: p("10.0.0.1/8"), Value: 1},
+		"prefix table: 2001:db8::1/64: host bits are set, want 2001:db8::/64":  {Prefix: p("2001:db8::1/64"), Delete: true},
+		"prefix table: 10.0.0.0/8: value 0x80000000 is larger than 0x7fffffff": {Prefix: p("10.0.0.0/8"), Value: Child},
 		"prefix table: invalid Prefix: invalid prefix":                         {},
-		"prefix table: invalid Prefix: invalid prefix ":                        {Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{}), 33)},
+		"prefix table: invalid Prefix: invalid prefix ":                        {Prefix: netip.PrefixFrom(netip.IPv4Unspecified(), 33)},
 	} {
 		err := w.table.Update([]Change{good, bad, good})
 		var typed *ChangeError
@@ -171,7 +172,8 @@ func TestBlocksNeeded(t *testing.T) {
 		var prefixes []netip.Prefix
 		for range 1 + u.IntN(50) {
 			p := u.prefix()
-			prefixes = append(prefixes, p)
+			inside := netip.PrefixFrom(edges(p)[1], p.Bits()) // host bits and repetitions don't matter
+			prefixes = append(prefixes, inside, p)
 			changes = append(changes, Change{Prefix: p, Value: 1})
 		}
 		need := BlocksNeeded(slices.Values(append(prefixes, netip.Prefix{})))

@@ -77,7 +77,8 @@ func (t *Table) plan(changes []Change) ([]step, error) {
 		if problem := c.problem(); problem != "" {
 			return nil, &ChangeError{Change: *c, Problem: problem}
 		}
-		steps = append(steps, step{newPrefix(c.Prefix.Addr(), c.Prefix.Bits()), c.Delete, false, c.Value, i})
+		p := newPrefix(c.Prefix.Addr(), c.Prefix.Bits())
+		steps = append(steps, step{prefix: p, delete: c.Delete, value: c.Value, order: i})
 	}
 	slices.SortFunc(steps, func(a, b step) int {
 		return cmp.Or(a.compare(&b.prefix), cmp.Compare(a.order, b.order))
