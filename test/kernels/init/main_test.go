@@ -18,7 +18,7 @@ func TestRunJob(t *testing.T) {
 		output       string
 	}{
 		{"passes", "echo PASS", 0, "PASS\n"},
-		{"fails", "echo FAIL; exit 1", 1, "FAIL\n"},
+		{"fails", "echo FAIL; exit 3", 3, "FAIL\n"},
 		{"writes on both streams", "echo one; echo two >&2", 0, "one\ntwo\n"},
 		{"has no last newline", "printf PASS", 0, "PASS\n"},
 		{"is killed", "kill -9 $$", -1, "init: running /bin/sh: signal: killed\n"},
