@@ -19,6 +19,10 @@ type device struct {
 	belowNSID int  // namespace that below is in, noNSID for ours
 	nativeXDP bool // holds an XDP program in its driver
 	claims    bool // takes frames from below before the IP stack sees them
+
+	peer          *device // of a veth; nil when unknown
+	features              // unknown for a peer in a namespace that can't be found
+	featuresKnown bool
 }
 
 const noNSID = -1
@@ -67,9 +71,9 @@ func decodeDevice(b []byte) (device, bool, error) {
 	if b[0] != unix.AF_UNSPEC { // of a bridge port
 		return d, false, nil
 	}
-	kind := binary.NativeEndian.Uint16(b[2:])
-	d.Index = int(binary.NativeEndian.Uint32(b[4:]))
-	flags := binary.NativeEndian.Uint32(b[8:])
+	kind := nativeUint16(b[2:])
+	d.Index = int(nativeUint32(b[4:]))
+	flags := nativeUint32(b[8:])
 	d.Ethernet = kind == unix.ARPHRD_ETHER && flags&unix.IFF_LOOPBACK == 0
 	d.Up = flags&unix.IFF_UP != 0 && flags&unix.IFF_LOWER_UP != 0
 
@@ -130,8 +134,10 @@ func (d *device) decodeData(data *netlink.AttributeDecoder) error {
 		switch {
 		case d.Type == "vlan" && data.Type() == iflaVLANID:
 			d.VID = data.Uint16()
-		case d.Type == "vlan" && data.Type() == iflaVLANProtocol && data.Len() > 0 && len(data.Bytes()) == 2:
-			d.VLANProtocol = binary.BigEndian.Uint16(data.Bytes())
+		case d.Type == "vlan" && data.Type() == iflaVLANProtocol: // big endian
+			if protocol := data.Bytes(); len(protocol) == 2 {
+				d.VLANProtocol = binary.BigEndian.Uint16(protocol)
+			}
 		case (d.Type == "macvlan" || d.Type == "macvtap") && data.Type() == iflaMacvlanMode:
 			mode := data.Uint32()
 			d.claims = mode == macvlanPassthru || mode == macvlanSource
@@ -182,7 +188,8 @@ func relate(devices []device) {
 		case d.Type == "vlan":
 			d.Parent = d.below
 		case d.Type == "veth":
-			d.Peer = Peer{Name: below.Name, Local: true}
+			d.Peer.Name = below.Name
+			d.peer = below
 		case d.claims:
 			below.Claimed = d.Type
 		}

@@ -2,25 +2,70 @@
 
 package netstate
 
-import "context"
+import (
+	"context"
+	"slices"
 
-// Read reads the whole state of the calling thread's network namespace. It
-// needs CAP_NET_ADMIN for the policies.
-func Read(ctx context.Context) (View, error) {
-	route, err := dialRoute(ctx)
-	if err != nil {
-		return View{}, err
-	}
-	defer route.close()
+	"golang.org/x/sys/unix"
+)
 
-	devices, err := route.devices()
+// readView reads all but the exceptions, and the MTUs of devices by ifindex.
+func readView(ctx context.Context, socket *rtnetlink) (v View, mtu map[int]int, err error) {
+	devices, err := socket.readDevices(ctx, &v)
 	if err != nil {
-		return View{}, err
+		return v, nil, err
 	}
-	relate(devices)
-	var v View
+	mtu = make(map[int]int, len(devices))
 	for _, d := range devices {
 		v.Links = append(v.Links, d.Link)
+		mtu[d.Index] = d.MTU
 	}
-	return v, nil
+	slices.SortFunc(v.Links, func(a, b Link) int { return a.Index - b.Index })
+	if v.Local, err = socket.locals(); err != nil {
+		return v, nil, err
+	}
+	rules4, err := socket.rules(unix.AF_INET)
+	if err != nil {
+		return v, nil, err
+	}
+	rules6, err := socket.rules(unix.AF_INET6)
+	if err != nil {
+		return v, nil, err
+	}
+	v.Rules4 = slices.ContainsFunc(rules4, rule.beyond)
+	v.Rules6 = slices.ContainsFunc(rules6, rule.beyond)
+	v.IifRules4 = slices.ContainsFunc(rules4, func(r rule) bool { return r.iif })
+	v.XFRM4, v.XFRM6, err = policies(ctx)
+	return v, mtu, err
+}
+
+// readDevices reads the links and all that belongs to them, and all.forwarding.
+func (r *rtnetlink) readDevices(ctx context.Context, v *View) ([]device, error) {
+	devices, err := r.devices()
+	if err != nil {
+		return nil, err
+	}
+	if err := readFeatures(devices, 0); err != nil {
+		return nil, err
+	}
+	if err := readDrivers(devices); err != nil {
+		return nil, err
+	}
+	conf4, err := r.netconfs(unix.AF_INET)
+	if err != nil {
+		return nil, err
+	}
+	conf6, err := r.netconfs(unix.AF_INET6)
+	if err != nil {
+		return nil, err
+	}
+	v.Forwarding6 = conf6[netconfAll].forwarding
+	relate(devices)
+	r.findPeers(ctx, devices)
+	setForwarding(devices, conf4, conf6)
+	setOffloads(devices)
+	if err := setRedirect(devices); err != nil {
+		return nil, err
+	}
+	return devices, nil
 }

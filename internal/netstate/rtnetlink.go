@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rtnetlink is a socket to the kernel's routing sockets, for one task.
+// rtnetlink is a socket for requests to the kernel's routing, or to its IPsec,
+// which speaks the same way.
 type rtnetlink struct {
 	conn *netlink.Conn
 	stop func() bool
@@ -21,12 +22,23 @@ type rtnetlink struct {
 // dialRoute opens a socket in the network namespace of the calling thread.
 // Requests on it end with ctx.
 func dialRoute(ctx context.Context) (*rtnetlink, error) {
-	conn, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{Strict: true})
+	return dialRouteIn(ctx, 0)
+}
+
+// dialRouteIn opens a socket in the namespace that a descriptor names, or in
+// that of the calling thread if it is 0.
+func dialRouteIn(ctx context.Context, netns int) (*rtnetlink, error) {
+	conn, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{NetNS: netns, Strict: true})
 	if err != nil {
 		return nil, fmt.Errorf("opening a rtnetlink socket: %w", err)
 	}
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
-	return &rtnetlink{conn: conn, stop: stop}, nil
+	return newRTNetlink(ctx, conn), nil
+}
+
+func newRTNetlink(ctx context.Context, conn *netlink.Conn) *rtnetlink {
+	long := time.Unix(1, 0) // ago
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(long) })
+	return &rtnetlink{conn: conn, stop: stop}
 }
 
 func (r *rtnetlink) close() {

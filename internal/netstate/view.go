@@ -80,9 +80,10 @@ type Link struct {
 
 // Peer is the other end of a veth.
 type Peer struct {
-	Name      string // empty when unknown
-	Namespace string // name of its network namespace; empty when unknown, or the same as ours
-	Local     bool   // in our namespace
+	Name string // empty when unknown
+	// Namespace is a path that names the peer's network namespace, for
+	// `nsenter --net=`; empty when it is ours, or unknown.
+	Namespace string
 }
 
 // Exception is a destination prefix whose routes the FIB helper reads in
