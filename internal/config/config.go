@@ -14,8 +14,8 @@ import (
 	"clearway/dataplane"
 )
 
-// MaxSize is how many bytes a config may have: 64 MiB, enough for a million
-// prefixes.
+// MaxSize is how many bytes a config may have: 64 MiB, enough for four
+// million prefixes.
 const MaxSize = 64 << 20
 
 // Config is what the operator wants. All values are checked, and defaults
@@ -114,12 +114,7 @@ func read(data []byte) (*Config, Problems) {
 		r.errorf(place{}, "the config has %d bytes; at most %d are read", len(data), MaxSize)
 		return &Config{}, r.finish()
 	}
-	text := newSource(data)
-	if where, found := text.foreign(); found {
-		r.errorf(where, "this is no text: a config is UTF-8 without control characters")
-		text.fill(r.problems)
-		return &Config{}, r.finish()
-	}
+	text := newSource(data, &r)
 	v := validator{report: &r}
 	c := v.config(load(text, &r))
 	text.fill(r.problems)

@@ -38,6 +38,7 @@ type fields map[string]func(entry)
 // is an empty mapping: all its keys may be commented out.
 func (r *reader) mapping(n *yaml.Node, path string, known fields, required ...string) {
 	seen := map[string]*yaml.Node{}
+	meant := map[string]bool{} // keys that unknown ones look like
 	if isNull(n) {
 		n = &yaml.Node{Kind: yaml.MappingNode, Line: n.Line, Column: n.Column}
 	}
@@ -59,7 +60,9 @@ func (r *reader) mapping(n *yaml.Node, path string, known fields, required ...st
 			seen[name] = first
 			r.errorf(at(e.key), "duplicate key %s; it is on line %d already", quote(name), first.Line)
 		case !ok:
-			r.errorf(at(e.key), "unknown key %s; %s", quote(name), hint(path, name, known))
+			best, hint := r.instead(path, name, known)
+			meant[best] = true
+			r.errorf(at(e.key), "unknown key %s; %s", quote(name), hint)
 		case read == nil:
 			r.errorf(at(e.key), "%s is not built yet", e.path)
 		default:
@@ -67,14 +70,18 @@ func (r *reader) mapping(n *yaml.Node, path string, known fields, required ...st
 		}
 	}
 	for _, name := range required {
-		if seen[name] == nil {
+		if seen[name] == nil && !meant[name] {
 			r.errorf(at(n), "%s is missing", join(path, name))
 		}
 	}
 }
 
-// hint says what to write instead of an unknown key.
-func hint(path, name string, known fields) string {
+// instead returns the key that an unknown one looks like, if there is one, and
+// what to tell the operator.
+func (r *reader) instead(path, name string, known fields) (best, hint string) {
+	if r.errors >= maxShown { // it would not be shown
+		return "", ""
+	}
 	var names []string
 	for _, key := range slices.Sorted(maps.Keys(known)) {
 		if known[key] != nil {
@@ -82,9 +89,9 @@ func hint(path, name string, known fields) string {
 		}
 	}
 	if best := suggest(name, names); best != "" {
-		return fmt.Sprintf("did you mean %q?", best)
+		return best, fmt.Sprintf("did you mean %q?", best)
 	}
-	return fmt.Sprintf("%s has %s", cmp.Or(path, "the top level"), strings.Join(names, ", "))
+	return "", fmt.Sprintf("%s has %s", cmp.Or(path, "the top level"), strings.Join(names, ", "))
 }
 
 // list reads a list and hands each element to one. A null is an empty list.

@@ -15,7 +15,9 @@ type source struct {
 	starts []int // offset in bytes at which each line begins
 }
 
-func newSource(data []byte) source {
+// newSource reports characters that may not stand in a config, and puts U+FFFD
+// in their place.
+func newSource(data []byte, r *report) source {
 	// YAML counts no column for a byte order mark; nor do we.
 	s := source{text: strings.TrimPrefix(string(data), "\ufeff"), starts: []int{0}}
 	for i := 0; i < len(s.text); i++ {
@@ -23,6 +25,10 @@ func newSource(data []byte) source {
 		if c == '\n' || c == '\r' && !strings.HasPrefix(s.text[i+1:], "\n") {
 			s.starts = append(s.starts, i+1)
 		}
+	}
+	if where, count := s.foreign(); count > 0 {
+		r.errorf(where, "a config is UTF-8 text without control characters; found %d", count)
+		s = s.cleaned()
 	}
 	return s
 }
@@ -40,33 +46,62 @@ func (s source) line(n int) string {
 	return strings.TrimRight(s.text[s.starts[n-1]:end], "\r\n")
 }
 
-// foreign finds the first character that may not stand in a config: bytes that
-// are no UTF-8, control characters, and the Unicode line ends, which YAML
-// counts as lines and editors don't.
-func (s source) foreign() (at place, found bool) {
+// foreign counts the characters that may not stand in a config, and tells
+// where the first is.
+func (s source) foreign() (first place, count int) {
 	for i, r := range s.text {
-		if r >= ' ' && r < 0x7f || r == '\n' || r == '\r' || r == '\t' || allowedWide(s.text[i:], r) {
+		if !isForeign(r, s.text[i:]) {
+			continue
+		}
+		if count++; count > 1 {
 			continue
 		}
 		n, exact := slices.BinarySearch(s.starts, i)
 		if exact {
 			n++
 		}
-		return place{n, 1 + utf8.RuneCountInString(s.text[s.starts[n-1]:i])}, true
+		first = place{n, 1 + utf8.RuneCountInString(s.text[s.starts[n-1]:i])}
 	}
-	return place{}, false
+	return first, count
 }
 
-// allowedWide judges r, which begins rest and is not ASCII.
-func allowedWide(rest string, r rune) bool {
+// isForeign judges r, which begins rest: a byte that is no UTF-8, a control
+// character, or one of the Unicode line ends, which YAML counts as lines and
+// editors don't.
+func isForeign(r rune, rest string) bool {
 	switch {
-	case r < 0xa0, r == 0x2028, r == 0x2029, r == 0xfeff, r == 0xfffe, r == 0xffff:
+	case r == '\n', r == '\r', r == '\t':
 		return false
-	case r == utf8.RuneError: // the character itself is fine, a byte that is no UTF-8 isn't
+	case r < 0x7f:
+		return r < ' '
+	case r < 0xa0, r == 0x2028, r == 0x2029, r == 0xfeff, r == 0xfffe, r == 0xffff:
+		return true
+	case r == utf8.RuneError: // the character itself may stand there
 		_, size := utf8.DecodeRuneInString(rest)
-		return size > 1
+		return size == 1
 	}
-	return true
+	return false
+}
+
+// cleaned is s with U+FFFD in the place of each foreign character.
+func (s source) cleaned() source {
+	var text strings.Builder
+	var starts []int
+	for n := range s.starts {
+		starts = append(starts, text.Len())
+		end := len(s.text)
+		if n+1 < len(s.starts) {
+			end = s.starts[n+1]
+		}
+		line := s.text[s.starts[n]:end]
+		for i, r := range line {
+			if isForeign(r, line[i:]) {
+				r = utf8.RuneError
+			}
+			text.WriteRune(r)
+		}
+	}
+	return source{text.String(), starts}
 }
 
 // Longest line that is shown whole, and how much of a longer one is shown

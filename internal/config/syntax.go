@@ -27,7 +27,7 @@ func load(s source, r *report) (top *yaml.Node, whole bool) {
 		part, err := parse(from.text)
 		if err != nil {
 			failed = true
-			syntaxError(r, err, from.line-1)
+			syntaxError(r, err, from)
 			continue
 		}
 		shift(part, from.line-1)
@@ -39,7 +39,7 @@ func load(s source, r *report) (top *yaml.Node, whole bool) {
 		}
 	}
 	if !failed { // the sections are fine, what joins them is not
-		syntaxError(r, first, 0)
+		syntaxError(r, first, section{1, s.text})
 	}
 	return merged, false
 }
@@ -72,9 +72,9 @@ func parse(text string) (*yaml.Node, error) {
 	return document.Content[0], nil
 }
 
-// syntaxError reports an error of parse, whose text began after the given
-// number of lines.
-func syntaxError(r *report, err error, before int) {
+// syntaxError reports why parse refused a section.
+func syntaxError(r *report, err error, in section) {
+	before := in.line - 1
 	var second errSecond
 	if errors.As(err, &second) {
 		r.errorf(place{before + second.line, second.column}, "%s", second.Error())
@@ -92,6 +92,15 @@ func syntaxError(r *report, err error, before int) {
 		// The parser noticed late; what it was at tells where to look.
 		where = bad.ContextMark
 		message = fmt.Sprintf("%s %s that begins here", message, bad.ContextMsg)
+	}
+	text := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(in.text)
+	lines := strings.Split(strings.TrimRight(text, " \t\n"), "\n")
+	switch {
+	case where.Line > len(lines):
+		where.Line, where.Column = 1, 1
+		message += "; what begins here ends too early"
+	case where.Line > 0 && strings.HasPrefix(strings.TrimLeft(lines[where.Line-1], " "), "\t"):
+		message += "; YAML is indented with spaces, this line with a tab"
 	}
 	r.errorf(place{before + where.Line, where.Column}, "YAML syntax: %s", message)
 }

@@ -48,10 +48,11 @@ func (v *validator) config(top *yaml.Node, whole bool) *Config {
 		Interfaces: v.interfaces(c.interfaces),
 		Limits:     v.limits(c.limits, whole),
 	}
-	out.Forward = v.forward(c.forward, out.Limits, c.limits.allow)
 	if most := out.Limits.Interfaces; len(out.Interfaces) > most {
-		v.errorf(v.named[most].place, "%d interfaces, but limits.interfaces is %d; raise it", len(out.Interfaces), most)
+		v.errorf(v.named[most].place, "%d interfaces, but limits.interfaces is %d; raise it to at least %d",
+			len(out.Interfaces), most, len(out.Interfaces))
 	}
+	out.Forward = v.forward(c.forward, out.Limits, c.limits.allow)
 	out.named = v.named
 	return out
 }
@@ -132,17 +133,16 @@ func (v *validator) interfaceName(path string, name *item[string]) bool {
 }
 
 // limits checks each limit; where they are not clear, it returns the largest,
-// so that nothing is measured by a limit that isn't meant. The largest allow keeps the prefix tables under a
-// gigabyte; l3-interfaces and ifindex index arrays, which the kernel allocates
-// whole.
+// so that nothing is measured by a limit that isn't meant. L3 interfaces are
+// numbered in 16 bits, from 1; an ifindex above 24 bits would cost gigabytes.
 func (v *validator) limits(c rawLimits, whole bool) Limits {
-	most := Limits{Allow: 4_000_000, Interfaces: 4096, L3Interfaces: 65536, Ifindex: 1<<24 - 1}
+	most := Limits{Allow: 4_000_000, Interfaces: 4096, L3Interfaces: 65535, Ifindex: 1<<24 - 1}
 	before := v.errors
 	out := Limits{
-		Allow:        v.number("limits.allow", c.allow, 65536, 1, most.Allow),
-		Interfaces:   v.number("limits.interfaces", c.interfaces, 64, 1, most.Interfaces),
-		L3Interfaces: v.number("limits.l3-interfaces", c.l3Interfaces, 4096, 1, most.L3Interfaces),
-		Ifindex:      v.number("limits.ifindex", c.ifindex, 65535, 1, most.Ifindex),
+		Allow:        v.number("limits.allow", c.allow, dataplane.DefaultAllow, 1, most.Allow),
+		Interfaces:   v.number("limits.interfaces", c.interfaces, dataplane.DefaultInterfaces, 1, most.Interfaces),
+		L3Interfaces: v.number("limits.l3-interfaces", c.l3Interfaces, dataplane.DefaultL3Interfaces, 1, most.L3Interfaces),
+		Ifindex:      v.number("limits.ifindex", c.ifindex, dataplane.DefaultIfindex, 1, most.Ifindex),
 	}
 	if c.broken || !whole || v.errors > before {
 		return most
