@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -36,6 +35,7 @@ type Stream struct {
 	elapsed time.Duration // the sender's, until it sent to sendErr
 	sendErr chan error
 
+	stop       chan struct{} // closed when nothing more is to arrive
 	receiver   *socket
 	arrived    atomic.Uint64
 	tally      tally // the receiver's, until it sent to receiveErr
@@ -49,7 +49,7 @@ func (f Flow) Start(ctx context.Context) (*Stream, error) {
 		return nil, fmt.Errorf("starting a flow: a rate of %d packets a second can't be kept", f.Rate)
 	}
 	f.Size = max(f.Size, headerSize)
-	s := &Stream{flow: f, sendErr: make(chan error, 1), receiveErr: make(chan error, 1)}
+	s := &Stream{flow: f, stop: make(chan struct{}), sendErr: make(chan error, 1), receiveErr: make(chan error, 1)}
 	var err error
 	s.receiver, err = newUDP(f.To, f.Destination, func(fd int) error {
 		return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer)
@@ -64,7 +64,7 @@ func (f Flow) Start(ctx context.Context) (*Stream, error) {
 		return nil, fmt.Errorf("starting a flow: %w", errors.Join(err, s.receiver.Close()))
 	}
 	ctx, s.cancel = context.WithCancel(ctx)
-	go func() { s.receiveErr <- s.receive() }()
+	go func() { s.receiveErr <- s.receive(s.stop) }()
 	go func() { s.sendErr <- s.send(ctx) }()
 	return s, nil
 }
@@ -88,9 +88,9 @@ func (s *Stream) Stop() (Report, error) {
 	for was := ^uint64(0); was != s.Received(); time.Sleep(silence) {
 		was = s.Received()
 	}
+	close(s.stop)
 	refused, refusedErr := s.receiver.refused()
-	err = errors.Join(err, refusedErr, s.receiver.SetReadDeadline(time.Unix(1, 0)), <-s.receiveErr,
-		s.receiver.Close(), s.sender.Close())
+	err = errors.Join(err, refusedErr, <-s.receiveErr, s.receiver.Close(), s.sender.Close())
 	r := Report{
 		Sent: s.Sent(), Received: s.tally.received, Doubled: s.tally.doubled, Altered: s.tally.altered,
 		Reordered: s.tally.reordered, Refused: refused, Elapsed: s.elapsed,
@@ -100,14 +100,15 @@ func (s *Stream) Stop() (Report, error) {
 	return r, err
 }
 
-// burst is how many packets one system call sends or receives.
-const burst = 32
+const (
+	burst = 64                     // packets that one system call sends or receives
+	pause = 200 * time.Microsecond // half a burst at 150,000 packets a second
+)
 
 // send sends at the flow's rate. After a pause that was forced on it, it makes
 // up for at most maxDebt: longer bursts would overrun a veth's ring.
 func (s *Stream) send(ctx context.Context) error {
-	const maxDebt = 5 * time.Millisecond
-	const pause = 100 * time.Microsecond // about half a burst at 150,000 a second
+	const maxDebt = 50 * time.Millisecond
 	b := newBatch(burst, s.flow.Size, 0)
 	for i := range burst {
 		copy(b.buffers[i], newPayload(s.flow.ID, s.flow.Size))
@@ -145,14 +146,12 @@ func sleep(d time.Duration) {
 	unix.Nanosleep(&ts, nil) // waking early does no harm
 }
 
-// receive counts what arrives until the socket's deadline.
-func (s *Stream) receive() error {
+// receive counts what arrives until stop is closed. It looks at intervals: a
+// receiver that is woken for each packet costs more than the packet's way.
+func (s *Stream) receive(stop <-chan struct{}) error {
 	b := newBatch(burst, s.flow.Size+1, 0) // a longer packet is an altered one
 	for {
-		n, err := b.receive(s.receiver)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil
-		}
+		n, err := b.poll(s.receiver)
 		if err != nil {
 			return fmt.Errorf("receiving the flow: %w", err)
 		}
@@ -160,5 +159,14 @@ func (s *Stream) receive() error {
 			s.tally.add(readPayload(b.message(i), s.flow.ID, s.flow.Size))
 		}
 		s.arrived.Store(s.tally.received)
+		if n > 0 {
+			continue
+		}
+		select {
+		case <-stop:
+			return nil
+		default:
+			sleep(pause)
+		}
 	}
 }

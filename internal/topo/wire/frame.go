@@ -56,7 +56,7 @@ func newPacket(h *topo.Host, device string, protocol uint16, setup func(fd int) 
 	if err != nil {
 		return nil, err
 	}
-	return newSocket(h, unix.AF_PACKET, unix.SOCK_RAW, 0, func(fd int) error {
+	return newSocket(h, unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_NONBLOCK, 0, func(fd int) error {
 		if err := setup(fd); err != nil {
 			return err
 		}

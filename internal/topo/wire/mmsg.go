@@ -66,7 +66,7 @@ func (b *batch) truncated(i int) bool {
 func (b *batch) receive(s *socket) (n int, err error) {
 	b.reset()
 	waitErr := s.raw.Read(func(fd uintptr) bool {
-		n, err = mmsg(unix.SYS_RECVMMSG, fd, b.headers)
+		n, err = mmsg(unix.SYS_RECVMMSG, fd, b.headers, unix.MSG_DONTWAIT)
 		return err != unix.EAGAIN
 	})
 	if waitErr != nil {
@@ -79,7 +79,7 @@ func (b *batch) receive(s *socket) (n int, err error) {
 func (b *batch) poll(s *socket) (n int, err error) {
 	b.reset()
 	ctlErr := s.raw.Control(func(fd uintptr) {
-		n, err = mmsg(unix.SYS_RECVMMSG, fd, b.headers)
+		n, err = mmsg(unix.SYS_RECVMMSG, fd, b.headers, unix.MSG_DONTWAIT)
 	})
 	if ctlErr != nil {
 		return 0, ctlErr
@@ -104,7 +104,7 @@ func (b *batch) send(s *socket, n int) error {
 		var sent int
 		var err error
 		waitErr := s.raw.Write(func(fd uintptr) bool {
-			sent, err = mmsg(unix.SYS_SENDMMSG, fd, b.headers[done:n])
+			sent, err = mmsg(unix.SYS_SENDMMSG, fd, b.headers[done:n], 0)
 			return err != unix.EAGAIN
 		})
 		if waitErr != nil {
@@ -118,9 +118,9 @@ func (b *batch) send(s *socket, n int) error {
 	return nil
 }
 
-func mmsg(call, fd uintptr, headers []unix.Mmsghdr) (int, error) {
+func mmsg(call, fd uintptr, headers []unix.Mmsghdr, flags uintptr) (int, error) {
 	for {
-		n, _, errno := unix.Syscall6(call, fd, uintptr(unsafe.Pointer(&headers[0])), uintptr(len(headers)), unix.MSG_DONTWAIT, 0, 0)
+		n, _, errno := unix.Syscall6(call, fd, uintptr(unsafe.Pointer(&headers[0])), uintptr(len(headers)), flags, 0, 0)
 		switch errno {
 		case 0:
 			return int(n), nil
@@ -150,8 +150,8 @@ func memInfo(fd int) (info [9]uint32, err error) {
 	return info, nil
 }
 
-// socket is a socket in a host's namespace. Go's poller watches it, so that a
-// deadline ends what waits on it.
+// socket is a socket in a host's namespace. If it was made non-blocking, Go's
+// poller watches it, so that a deadline ends what waits on it.
 type socket struct {
 	*os.File
 	raw syscall.RawConn

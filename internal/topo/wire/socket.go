@@ -21,7 +21,7 @@ const receiveBuffer = 128 << 20
 func newSocket(h *topo.Host, domain, kind, protocol int, setup func(fd int) error) (*socket, error) {
 	var s *socket
 	err := h.Do(func() error {
-		fd, err := unix.Socket(domain, kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
+		fd, err := unix.Socket(domain, kind|unix.SOCK_CLOEXEC, protocol)
 		if err != nil {
 			return os.NewSyscallError("socket", err)
 		}
@@ -38,8 +38,8 @@ func newSocket(h *topo.Host, domain, kind, protocol int, setup func(fd int) erro
 	return s, nil
 }
 
-// newUDP makes a UDP socket bound to at. A zero address is that of family's
-// wildcard.
+// newUDP makes a blocking UDP socket bound to at. Go's poller would be woken for
+// each packet.
 func newUDP(h *topo.Host, at netip.AddrPort, setup func(fd int) error) (*socket, error) {
 	domain := unix.AF_INET
 	if at.Addr().Is6() {
