@@ -100,9 +100,9 @@ func TestSyntax(t *testing.T) {
 		{"bad column counts characters, not bytes", "interfaces: [{name: eth0}, {größe: 1, name: eth1}]\n", []string{
 			`1:29: unknown key "größe"; interfaces[] has allow-partial-checksum, mode, name`}},
 		{"bad alias", eth0 + "forward: &f {}\nruntime: *f\n", []string{
-			"3:10: runtime must be a mapping of keys to values, not the alias *f (aliases are not read: write the value out)"}},
+			`3:10: runtime must be a mapping of keys to values, not the alias "*f" (aliases are not read: write the value out)`}},
 		{"bad alias in itself", eth0 + "forward: &f {allow: [*f]}\n", []string{
-			"2:22: forward.allow[] must be a single value, not the alias *f (aliases are not read: write the value out)"}},
+			`2:22: forward.allow[] must be a single value, not the alias "*f" (aliases are not read: write the value out)`}},
 		{"bad alias to nothing", eth0 + "runtime: *f\n", []string{"2:10: YAML syntax: unknown anchor 'f' referenced"}},
 		{"bad merge", eth0 + "runtime: {<<: {log: info}}\n", []string{
 			"2:11: a key must be a plain word, not a merge (<<)"}},

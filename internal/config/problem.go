@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Problem is one thing that is wrong, or odd, in a config, and where.
@@ -125,7 +126,7 @@ func comparePlaces(a, b *Problem) int {
 // quote is a value as messages show it: on one line and not too long.
 func quote(value string) string {
 	const longest = 60
-	if runes := []rune(value[:min(len(value), 4*longest)]); len(runes) > longest {
+	if runes := []rune(value[:min(len(value), utf8.UTFMax*(longest+1))]); len(runes) > longest {
 		return fmt.Sprintf("%q…", string(runes[:longest]))
 	}
 	return fmt.Sprintf("%q", value)

@@ -191,7 +191,7 @@ func describe(n *yaml.Node) string {
 	case n.Kind == yaml.SequenceNode:
 		return "a list"
 	case n.Kind == yaml.AliasNode:
-		return "the alias *" + n.Value + " (aliases are not read: write the value out)"
+		return "the alias " + quote("*"+n.Value) + " (aliases are not read: write the value out)"
 	case n.Tag == "!!merge":
 		return "a merge (<<)"
 	case isNull(n):
