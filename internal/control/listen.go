@@ -3,8 +3,10 @@
 package control
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -12,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,20 +28,17 @@ var ErrInUse = errors.New("another daemon runs")
 // Listener is the daemon's unix socket together with the lock that says whose
 // it is.
 type Listener struct {
-	*net.UnixListener
+	net.Listener
 	path string
-	lock *os.File
+	lock io.Closer
 }
 
-// Listen takes the lock <path>.lock and then listens on path, replacing a
+// Listen takes the lock and then listens on the unix socket path, replacing a
 // socket that a dead daemon left. The socket belongs to root and Group with
 // mode 0660, or to root alone where the group does not exist. Returns ErrInUse
 // if the lock is held.
 func Listen(path string) (*Listener, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("making the socket's directory: %w", err)
-	}
-	lock, err := lockFile(path + ".lock")
+	lock, err := Lock(path)
 	if err != nil {
 		return nil, err
 	}
@@ -47,21 +47,27 @@ func Listen(path string) (*Listener, error) {
 		lock.Close()
 		return nil, err
 	}
-	return &Listener{UnixListener: l, path: path, lock: lock}, nil
+	return &Listener{Listener: l, path: path, lock: lock}, nil
 }
 
 // Close removes the socket and gives up the lock. The lock file stays: to
 // remove it would let two daemons lock two files of one name.
 func (l *Listener) Close() error {
-	err := l.UnixListener.Close()
+	err := l.Listener.Close()
 	if errors.Is(err, net.ErrClosed) {
 		return nil // the HTTP server and its owner both close
 	}
 	return errors.Join(err, os.Remove(l.path), l.lock.Close())
 }
 
-// lockFile locks path for this process and writes its PID there.
-func lockFile(path string) (*os.File, error) {
+// Lock makes this process the one that owns socket, until the result is closed
+// or the process ends: it locks the file <socket>.lock and writes its PID
+// there. Returns ErrInUse if another process holds it.
+func Lock(socket string) (io.Closer, error) {
+	if err := os.MkdirAll(filepath.Dir(socket), 0o755); err != nil {
+		return nil, fmt.Errorf("making the socket's directory: %w", err)
+	}
+	path := socket + ".lock"
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("opening the lock file: %w", err)
@@ -75,36 +81,43 @@ func lockFile(path string) (*os.File, error) {
 		return nil, fmt.Errorf("%w: process %s holds %s; stop it first, or use another --socket and --bpffs",
 			ErrInUse, strings.TrimSpace(string(pid)), path)
 	}
-	if err := f.Truncate(0); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("writing the lock file: %w", err)
+	err = f.Truncate(0)
+	if err == nil {
+		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
-	if _, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0); err != nil {
+	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("writing the lock file: %w", err)
 	}
 	return f, nil
 }
 
-// bind makes the socket under another name and moves it into place once its
-// owner and mode are right, so that nobody can connect before. The caller
-// holds the lock.
-func bind(path string) (*net.UnixListener, error) {
-	if info, err := os.Lstat(path); err == nil && info.Mode().Type() != fs.ModeSocket {
+// bind makes the socket. The caller holds the lock. Until owner and mode are
+// right only root can connect: the kernel takes a socket's mode at bind(2)
+// from the descriptor (net/unix/af_unix.c, unix_bind_bsd).
+func bind(path string) (net.Listener, error) {
+	info, err := os.Lstat(path)
+	if err == nil && info.Mode().Type() != fs.ModeSocket {
 		return nil, fmt.Errorf("%s exists and is not a socket: remove it, or use another --socket", path)
 	}
-	aside := path + ".new"
-	if err := os.Remove(aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err == nil {
+		err = os.Remove(path)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("removing an old socket: %w", err)
 	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: aside, Net: "unix"})
+	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var chmodErr error
+		err := c.Control(func(fd uintptr) { chmodErr = unix.Fchmod(int(fd), 0o600) })
+		return errors.Join(err, chmodErr)
+	}}
+	l, err := config.Listen(context.Background(), "unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("listening on %s: %w", path, err)
 	}
-	l.SetUnlinkOnClose(false)
-	if err := errors.Join(share(aside, Group), os.Rename(aside, path)); err != nil {
+	l.(*net.UnixListener).SetUnlinkOnClose(false) // Listener does, while it holds the lock
+	if err := share(path, Group); err != nil {
 		l.Close()
-		os.Remove(aside)
 		return nil, fmt.Errorf("setting up %s: %w", path, err)
 	}
 	return l, nil

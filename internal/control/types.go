@@ -5,6 +5,8 @@ package control
 import (
 	"context"
 	"time"
+
+	"clearway/internal/config"
 )
 
 // Backend is what the API offers. The daemon implements it; so does [Client],
@@ -140,11 +142,21 @@ type Stage struct {
 	Text string `json:"text"`
 }
 
-// Problem is a finding in a configuration file.
+// Problem is a finding in a configuration file: config.Problem as it travels.
 type Problem struct {
 	Line    int    `json:"line"`
 	Column  int    `json:"column"`
-	Text    string `json:"text"` // the line itself
+	Text    string `json:"text"`  // the line itself
+	Caret   int    `json:"caret"` // characters of Text before the place
 	Message string `json:"message"`
 	Warning bool   `json:"warning"`
+}
+
+// FromConfig converts what package config found.
+func FromConfig(problems config.Problems) []Problem {
+	wire := make([]Problem, len(problems))
+	for i, p := range problems {
+		wire[i] = Problem(p)
+	}
+	return wire
 }
