@@ -24,6 +24,8 @@ type features struct {
 // ethSSFeatures is ETH_SS_FEATURES: the string set of feature names.
 const ethSSFeatures = 4
 
+const rxVLANFeature = "rx-vlan-hw-parse" // rx-vlan-offload, or rxvlan, to ethtool
+
 // ethtool is a socket to the kernel's ethtool family (5.6).
 type ethtool struct {
 	conn   *genetlink.Conn
@@ -187,7 +189,7 @@ func featuresOf(words []byte, names map[uint32]string) (f features) {
 			continue
 		}
 		switch {
-		case name == "rx-vlan-hw-parse":
+		case name == rxVLANFeature:
 			f.rxVLAN = true
 		case name == "rx-lro":
 			f.lro = true

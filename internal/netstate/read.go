@@ -15,10 +15,8 @@ func readView(ctx context.Context, socket *rtnetlink) (v View, mtu map[int]int, 
 	if err != nil {
 		return v, nil, err
 	}
-	mtu = make(map[int]int, len(devices))
 	for _, d := range devices {
 		v.Links = append(v.Links, d.Link)
-		mtu[d.Index] = d.MTU
 	}
 	slices.SortFunc(v.Links, func(a, b Link) int { return a.Index - b.Index })
 	if v.Local, err = socket.locals(); err != nil {
@@ -36,7 +34,7 @@ func readView(ctx context.Context, socket *rtnetlink) (v View, mtu map[int]int, 
 	v.Rules6 = slices.ContainsFunc(rules6, rule.beyond)
 	v.IifRules4 = slices.ContainsFunc(rules4, func(r rule) bool { return r.iif })
 	v.XFRM4, v.XFRM6, err = policies(ctx)
-	return v, mtu, err
+	return v, mtuOf(devices), err
 }
 
 // readDevices reads the links and all that belongs to them, and all.forwarding.
