@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model
+
+import (
+	"bytes"
+	"os"
+	"regexp"
+	"slices"
+	"testing"
+
+	"clearway/internal/testkit"
+)
+
+// reasons reads enum reason out of bpf/abi.h.
+func reasons(t *testing.T) []string {
+	t.Helper()
+	abi, err := os.ReadFile("../../../bpf/abi.h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	enum := regexp.MustCompile(`(?s)enum reason \{(.*?)\n\};`).FindSubmatch(abi)
+	if enum == nil {
+		t.Fatal("bpf/abi.h has no enum reason")
+	}
+	var names []string
+	for _, m := range regexp.MustCompile(`(?m)^\t([a-z]\w*),`).FindAllSubmatch(enum[1], -1) {
+		names = append(names, string(m[1]))
+	}
+	return names
+}
+
+// TestEveryReasonOccurs runs 50,000 random frames through the model: each
+// reason must decide about some, and no other may.
+func TestEveryReasonOccurs(t *testing.T) {
+	notModelled := []string{"pass_no_headroom", "drop_emit"}
+	r, topology := testkit.Rand(t), DefaultTopology()
+	seen := map[string]int{}
+	m := &Model{FIB: topology.FIB.Lookup}
+	for i := range 50_000 {
+		if i%250 == 0 {
+			m.State, m.NoFinalize = GenState(r, topology), chance(r, 3)
+		}
+		port, frame := GenFrame(r, topology)
+		linear := len(frame)
+		if chance(r, 5) {
+			linear = r.IntN(linear)
+		}
+		before := bytes.Clone(frame)
+		seen[m.RunSplit(port, frame, linear).Reason]++
+		if !bytes.Equal(before, frame) {
+			t.Fatalf("the model changed the frame %x", before)
+		}
+	}
+	known := reasons(t)
+	for _, reason := range known {
+		t.Logf("%-22s %6d", reason, seen[reason])
+		if seen[reason] < 5 && !slices.Contains(notModelled, reason) {
+			t.Errorf("%s occurred %d times, want 5", reason, seen[reason])
+		}
+		delete(seen, reason)
+	}
+	if len(seen) != 0 {
+		t.Errorf("reasons that bpf/abi.h doesn't have: %v", seen)
+	}
+}
+
+// TestGeneratorsRepeat: the seed alone decides.
+func TestGeneratorsRepeat(t *testing.T) {
+	seed := testkit.Seed(t)
+	a, b := testkit.NewRand(seed), testkit.NewRand(seed)
+	ta, tb := DefaultTopology(), DefaultTopology()
+	for range 100 {
+		if x, y := GenState(a, ta), GenState(b, tb); len(x.Classes) != len(y.Classes) || len(x.MSS) != len(y.MSS) {
+			t.Fatal("two states of one seed differ")
+		}
+		port, frame := GenFrame(a, ta)
+		port2, frame2 := GenFrame(b, tb)
+		if port != port2 || !bytes.Equal(frame, frame2) {
+			t.Fatalf("two frames of one seed:\n%s", testkit.Diff(frame, frame2))
+		}
+	}
+}
+
+// FuzzRun: no frame makes the model panic, and what it forwards is a sound
+// packet whose IP header checksum is right.
+func FuzzRun(f *testing.F) {
+	topology := DefaultTopology()
+	r := testkit.NewRand(1)
+	for range 100 {
+		port, frame := GenFrame(r, topology)
+		f.Add(int64(port), port, len(frame), frame)
+	}
+	f.Fuzz(func(t *testing.T, seed int64, port, linear int, frame []byte) {
+		m := &Model{State: GenState(testkit.NewRand(seed), topology), FIB: topology.FIB.Lookup}
+		got := m.RunSplit(port, frame, linear)
+		if got.Reason != "forward" {
+			return
+		}
+		at := 14
+		if m.l3(got.Egress).VID != 0 {
+			at = 18
+		}
+		if got.Out[at]>>4 == 4 && testkit.Checksum(got.Out[at:at+20]) != 0 {
+			t.Errorf("wrong header checksum in %x", got.Out)
+		}
+		if len(got.Out) > len(frame)+4 && len(got.Out) > minimum {
+			t.Errorf("%d bytes grew to %d", len(frame), len(got.Out))
+		}
+	})
+}
