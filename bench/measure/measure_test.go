@@ -9,7 +9,10 @@ import (
 	"time"
 
 	"clearway/internal/testkit"
+	"clearway/internal/topo/topotest"
 )
+
+func TestMain(m *testing.M) { topotest.Main(m) }
 
 // A run with next to no packets: all contenders are built, do their job, and
 // give figures. What these are is left to quiet machines.

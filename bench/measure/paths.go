@@ -56,7 +56,7 @@ func (b *bench) prepare(ctx context.Context, name string, r *router, c *chain) (
 	if err != nil || name == floor {
 		return err
 	}
-	if err := c.check(forwarded(c.frame, egressMAC, nextHopMAC)); err != nil {
+	if err := c.check(ctx, forwarded(c.frame, egressMAC, nextHopMAC)); err != nil {
 		return err
 	}
 	// What Linux sends ends in the sink's stack: a packet of its own would have

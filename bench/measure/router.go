@@ -2,22 +2,7 @@
 
 package measure
 
-import (
-	"context"
-	"errors"
-	"fmt"
-	"net/netip"
-	"os"
-	"path/filepath"
-
-	"github.com/cilium/ebpf"
-	"golang.org/x/sys/unix"
-
-	"clearway/dataplane"
-	"clearway/internal/config"
-	"clearway/internal/netstate"
-	"clearway/internal/plan"
-)
+import "context"
 
 // router is a lab with the contenders loaded for its router.
 type router struct {
@@ -37,93 +22,4 @@ func (b *bench) newRouter(ctx context.Context) (*router, error) {
 	}
 	b.later(c.Close)
 	return &router{l, c}, nil
-}
-
-// clearway is Clearway on a lab's router, as its daemon would have it.
-type clearway struct {
-	dataplane *dataplane.Dataplane
-	decide    *ebpf.Program
-}
-
-func (b *bench) newClearway(ctx context.Context, l *lab, allow ...netip.Prefix) (c *clearway, err error) {
-	dir, err := b.mountBPFFS()
-	if err != nil {
-		return nil, err
-	}
-	c = new(clearway)
-	err = l.Host(routerHost).Do(func() error {
-		if c.dataplane, err = dataplane.Open(dataplane.Config{BPFFS: dir}); err != nil {
-			return err
-		}
-		view, err := netstate.Read(ctx)
-		if err != nil {
-			return err
-		}
-		state, _, err := plan.Build(&config.Config{
-			Interfaces: []config.Interface{{Name: l.ingress.Name, Mode: dataplane.Native}},
-			Forward:    config.Forward{Allow: allow},
-		}, view)
-		if err != nil {
-			return err
-		}
-		_, err = c.dataplane.Apply(ctx, state)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("starting Clearway: %w", err)
-	}
-	b.later(c.dataplane.Close)
-	programs, err := filepath.Glob(filepath.Join(dir, "gen-*", "progs", "decide"))
-	if err != nil || len(programs) != 1 {
-		return nil, fmt.Errorf("finding Clearway's program: %d pins under %s", len(programs), dir)
-	}
-	if c.decide, err = ebpf.LoadPinnedProgram(programs[0], nil); err != nil {
-		return nil, fmt.Errorf("finding Clearway's program: %w", err)
-	}
-	b.later(c.decide.Close)
-	return c, nil
-}
-
-// mountBPFFS mounts a file system for pins. All that is pinned goes with it.
-func (b *bench) mountBPFFS() (dir string, err error) {
-	if dir, err = os.MkdirTemp("", "clearway-bench-"); err != nil {
-		return "", fmt.Errorf("making a directory for pins: %w", err)
-	}
-	b.later(func() error { return os.Remove(dir) })
-	if err := unix.Mount("bpf", dir, "bpf", 0, "mode=0700"); err != nil {
-		return "", fmt.Errorf("mounting a file system for pins (are you root?): %w", err)
-	}
-	b.later(func() error { return unix.Unmount(dir, 0) })
-	return dir, nil
-}
-
-// expect runs f, which sends so many packets, and proves that all of them left
-// Clearway for one reason.
-func (c *clearway) expect(reason dataplane.Reason, packets uint64, f func() error) error {
-	before, err := c.count(reason)
-	if err != nil {
-		return err
-	}
-	if err := f(); err != nil {
-		return err
-	}
-	after, err := c.count(reason)
-	if err != nil {
-		return err
-	}
-	if got := after - before; got != packets {
-		return fmt.Errorf("%d of %d packets left Clearway as %s", got, packets, reason)
-	}
-	return nil
-}
-
-func (c *clearway) count(reason dataplane.Reason) (uint64, error) {
-	stats, err := c.dataplane.Stats()
-	if err != nil {
-		return 0, err
-	}
-	if len(stats.Ports) != 1 {
-		return 0, errors.New("the data path has other ports than one")
-	}
-	return stats.Ports[0].Reasons[reason].Packets, nil
 }

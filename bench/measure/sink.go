@@ -5,6 +5,7 @@ package measure
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -12,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"clearway/internal/topo/wire"
 )
 
 // received is how many frames the sink's device has counted.
@@ -43,53 +44,27 @@ func receivedBy(text []byte, device string) (int, error) {
 
 // check sends one frame, of the first flow, and compares what arrives at the
 // sink, where no program may be attached yet.
-func (c *chain) check(want []byte) error {
+func (c *chain) check(ctx context.Context, want []byte) (err error) {
 	if err := c.traffic.NextFlow.Set(uint32(0)); err != nil {
 		return err
 	}
-	capture, err := c.capture()
+	// Devices that come up say some IPv6 of their own.
+	capture, err := wire.NewCapture(c.lab.Host(sinkHost), c.lab.sink.Name, isIPv4)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(capture)
+	defer func() { err = errors.Join(err, capture.Close()) }()
 	if _, err := c.send(1); err != nil {
 		return err
 	}
-	var last []byte
-	for deadline := time.Now().Add(time.Second); time.Now().Before(deadline); {
-		b := make([]byte, 2*frameBytes)
-		n, err := unix.Read(capture, b)
-		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("capturing at the sink: %w", err)
-		}
-		if last = b[:n]; bytes.Equal(last, want) {
-			return nil
-		}
-	}
-	return fmt.Errorf("one frame sent: last seen at the sink %x, want %x", last, want)
-}
-
-// capture opens a socket that gets all that arrives at the sink's device.
-func (c *chain) capture() (fd int, err error) {
-	err = c.lab.Host(sinkHost).Do(func() error {
-		const allProtocols = unix.ETH_P_ALL>>8 | unix.ETH_P_ALL<<8&0xffff // big endian
-		if fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, allProtocols); err != nil {
-			return os.NewSyscallError("socket", err)
-		}
-		err = errors.Join(
-			unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: allProtocols, Ifindex: c.lab.sink.Index}),
-			unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 100_000}),
-		)
-		if err != nil {
-			return errors.Join(err, unix.Close(fd))
-		}
-		return nil
-	})
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	got, err := capture.Next(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("capturing at the sink: %w", err)
+		return fmt.Errorf("one frame sent: %w", err)
 	}
-	return fd, nil
+	if len(got) != 1 || !bytes.Equal(got[0], want) {
+		return fmt.Errorf("one frame sent: the sink got %x, want %x", got, want)
+	}
+	return nil
 }

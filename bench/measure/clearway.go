@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"clearway/dataplane"
+	"clearway/internal/config"
+	"clearway/internal/netstate"
+	"clearway/internal/plan"
+)
+
+// clearway is Clearway on a lab's router, as its daemon would have it.
+type clearway struct {
+	dataplane *dataplane.Dataplane
+	decide    *ebpf.Program
+}
+
+func (b *bench) newClearway(ctx context.Context, l *lab, allow ...netip.Prefix) (*clearway, error) {
+	dir, err := b.mountBPFFS()
+	if err != nil {
+		return nil, err
+	}
+	c := new(clearway)
+	err = l.Host(routerHost).Do(func() error {
+		if c.dataplane, err = dataplane.Open(dataplane.Config{BPFFS: dir}); err != nil {
+			return err
+		}
+		b.later(c.dataplane.Close)
+		return apply(ctx, c.dataplane, &config.Config{
+			Interfaces: []config.Interface{{Name: l.ingress.Name, Mode: dataplane.Native}},
+			Forward:    config.Forward{Allow: allow},
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("starting Clearway: %w", err)
+	}
+	if c.decide, err = pinnedDecide(dir); err != nil {
+		return nil, fmt.Errorf("finding Clearway's program: %w", err)
+	}
+	b.later(c.decide.Close)
+	return c, nil
+}
+
+// apply makes the calling thread's namespace what the config says.
+func apply(ctx context.Context, d *dataplane.Dataplane, c *config.Config) error {
+	view, err := netstate.Read(ctx)
+	if err != nil {
+		return err
+	}
+	state, _, err := plan.Build(c, view)
+	if err != nil {
+		return err
+	}
+	_, err = d.Apply(ctx, state)
+	return err
+}
+
+func pinnedDecide(dir string) (*ebpf.Program, error) {
+	pins, err := filepath.Glob(filepath.Join(dir, "gen-*", "progs", "decide"))
+	if err != nil {
+		return nil, err
+	}
+	if len(pins) != 1 {
+		return nil, fmt.Errorf("%d pins under %s, want 1", len(pins), dir)
+	}
+	return ebpf.LoadPinnedProgram(pins[0], nil)
+}
+
+// mountBPFFS mounts a file system for pins. All that is pinned goes with it.
+func (b *bench) mountBPFFS() (dir string, err error) {
+	if dir, err = os.MkdirTemp("", "clearway-bench-"); err != nil {
+		return "", fmt.Errorf("making a directory for pins: %w", err)
+	}
+	b.later(func() error { return os.Remove(dir) })
+	if err := unix.Mount("bpf", dir, "bpf", 0, "mode=0700"); err != nil {
+		return "", fmt.Errorf("mounting a file system for pins (are you root?): %w", err)
+	}
+	b.later(func() error { return unix.Unmount(dir, 0) })
+	return dir, nil
+}
+
+// expect runs f, which sends so many packets, and proves that all of them left
+// Clearway for one reason.
+func (c *clearway) expect(reason dataplane.Reason, packets uint64, f func() error) error {
+	before, err := c.count(reason)
+	if err != nil {
+		return err
+	}
+	if err := f(); err != nil {
+		return err
+	}
+	after, err := c.count(reason)
+	if err != nil {
+		return err
+	}
+	if got := after - before; got != packets {
+		return fmt.Errorf("%d of %d packets left Clearway as %s", got, packets, reason)
+	}
+	return nil
+}
+
+func (c *clearway) count(reason dataplane.Reason) (uint64, error) {
+	stats, err := c.dataplane.Stats()
+	if err != nil {
+		return 0, err
+	}
+	if len(stats.Ports) != 1 {
+		return 0, errors.New("the data path has other ports than one")
+	}
+	return stats.Ports[0].Reasons[reason].Packets, nil
+}
