@@ -24,8 +24,8 @@ type Stage struct {
 	Text string `json:"text"`
 }
 
-// twin is the same programs with their notes switched on. It shares the tables
-// of the live generation, and has counters and scratch of its own.
+// twin is the same programs once more. It shares the tables of the live
+// generation, and has counters and scratch of its own.
 type twin struct {
 	coll *ebpf.Collection
 }
@@ -43,7 +43,7 @@ func (d *Dataplane) Explain(ifindex int, frame []byte) (Explanation, error) {
 		return Explanation{}, ErrNotLoaded
 	}
 	if d.twin == nil {
-		t, err := newTwin(d.root, d.manifest.Generation, d.manifest.Sizes)
+		t, err := newTwin(d.root, d.manifest.Generation, d.manifest.Sizes, true)
 		if err != nil {
 			return Explanation{}, err
 		}
@@ -59,8 +59,10 @@ func (d *Dataplane) dropTwin() {
 	}
 }
 
-func newTwin(r root, number int, s sizes) (*twin, error) {
-	spec, err := pipelineSpec(s, true)
+// newTwin loads one, with its notes switched on or, as the live programs are,
+// without.
+func newTwin(r root, number int, s sizes, notes bool) (*twin, error) {
+	spec, err := pipelineSpec(s, notes)
 	if err != nil {
 		return nil, err
 	}
