@@ -19,6 +19,8 @@ type device struct {
 	belowNSID int  // namespace that below is in, noNSID for ours
 	nativeXDP bool // holds an XDP program in its driver
 	claims    bool // takes frames from below before the IP stack sees them
+	disabled6 bool // net.ipv6.conf.IF.disable_ipv6
+	force6    bool // net.ipv6.conf.IF.force_forwarding
 
 	peer          *device // of a veth; nil when unknown
 	features              // unknown for a peer in a namespace that can't be found
@@ -43,6 +45,10 @@ const (
 	macvlanSource   = 16
 	bondBackup      = 1 // BOND_STATE_BACKUP
 	xdpSKB          = 2 // XDP_ATTACHED_SKB
+
+	iflaInet6Conf       = 2  // IFLA_INET6_CONF: an array of s32
+	confDisableIPv6     = 26 // DEVCONF_DISABLE_IPV6
+	confForceForwarding = 59 // DEVCONF_FORCE_FORWARDING, from Linux 6.17
 
 	filterSkipStats = 1 << 3 // RTEXT_FILTER_SKIP_STATS
 )
@@ -99,6 +105,11 @@ func decodeDevice(b []byte) (device, bool, error) {
 			attrs.Nested(d.decodeInfo)
 		case unix.IFLA_XDP:
 			attrs.Nested(d.decodeXDP)
+		case unix.IFLA_AF_SPEC:
+			attrs.Nested(func(families *netlink.AttributeDecoder) error {
+				descend(families, d.decodeIPv6, unix.AF_INET6)
+				return nil
+			})
 		}
 	}
 	return d, true, attrs.Err()
@@ -164,6 +175,19 @@ func (d *device) decodeXDP(xdp *netlink.AttributeDecoder) error {
 			mode := xdp.Uint8()
 			d.nativeXDP = mode != 0 && mode != xdpSKB
 		}
+	}
+	return nil
+}
+
+// decodeIPv6 decodes the IPv6 part of IFLA_AF_SPEC.
+func (d *device) decodeIPv6(spec *netlink.AttributeDecoder) error {
+	for spec.Next() {
+		if spec.Type() != iflaInet6Conf {
+			continue
+		}
+		conf := spec.Bytes()
+		is := func(i int) bool { return len(conf) >= 4*i+4 && nativeUint32(conf[4*i:]) != 0 }
+		d.disabled6, d.force6 = is(confDisableIPv6), is(confForceForwarding)
 	}
 	return nil
 }

@@ -14,10 +14,9 @@ import (
 
 // Attributes of RTM_NEWNETCONF, from include/uapi/linux/netconf.h.
 const (
-	netconfIfindex         = 1
-	netconfForwarding      = 2
-	netconfRPFilter        = 3
-	netconfForceForwarding = 9 // from Linux 6.17
+	netconfIfindex    = 1
+	netconfForwarding = 2
+	netconfRPFilter   = 3
 
 	netconfAll = -1 // the ifindex of net.ipv4.conf.all
 )
@@ -26,7 +25,6 @@ const (
 type netconf struct {
 	index      int
 	forwarding bool
-	force      bool // IPv6: forward even though all.forwarding is off
 	rpFilter   dataplane.RPFilter
 }
 
@@ -61,8 +59,6 @@ func decodeNetconf(b []byte) (netconf, bool, error) {
 			n.index = int(attrs.Int32())
 		case netconfForwarding:
 			n.forwarding = attrs.Int32() != 0
-		case netconfForceForwarding:
-			n.force = attrs.Int32() != 0
 		case netconfRPFilter:
 			n.rpFilter = dataplane.RPFilter(attrs.Int32())
 		}
@@ -75,14 +71,13 @@ func decodeNetconf(b []byte) (netconf, bool, error) {
 //
 // IPv4 asks only the interface (IN_DEV_FORWARD) and takes the higher of both
 // rp_filters (IN_DEV_RPFILTER). IPv6 asks "all" only, or from 6.17 on the
-// interface's force_forwarding; the FIB helper asks the interface only. What
-// is forwarded is what both would forward.
+// interface's force_forwarding; the FIB helper asks the interface only, and
+// not even for disable_ipv6. What is forwarded is what both would forward.
 func setForwarding(devices []device, conf4, conf6 map[int]netconf) {
 	for i := range devices {
 		d := &devices[i]
 		d.Forward4 = conf4[d.Index].forwarding
 		d.RPFilter = max(conf4[netconfAll].rpFilter, conf4[d.Index].rpFilter)
-		own := conf6[d.Index]
-		d.Forward6 = own.forwarding && (conf6[netconfAll].forwarding || own.force)
+		d.Forward6 = conf6[d.Index].forwarding && (conf6[netconfAll].forwarding || d.force6) && !d.disabled6
 	}
 }

@@ -19,7 +19,10 @@ func readView(ctx context.Context, socket *rtnetlink) (v View, mtu map[int]int, 
 		v.Links = append(v.Links, d.Link)
 	}
 	slices.SortFunc(v.Links, func(a, b Link) int { return a.Index - b.Index })
-	if v.Local, err = socket.locals(); err != nil {
+	if v.Local, err = socket.destinations(unix.RTN_LOCAL, unix.AF_INET, unix.AF_INET6); err != nil {
+		return v, nil, err
+	}
+	if v.Broadcast, err = socket.destinations(unix.RTN_BROADCAST, unix.AF_INET); err != nil {
 		return v, nil, err
 	}
 	rules4, err := socket.rules(unix.AF_INET)

@@ -17,6 +17,10 @@ type View struct {
 	// routes in every table.
 	Local []netip.Prefix
 
+	// Broadcast holds the IPv4 broadcast addresses of this machine's networks,
+	// RTN_BROADCAST routes. With routing rules, Linux takes no packet from one.
+	Broadcast []netip.Prefix
+
 	Exceptions []Exception
 	// ExceptionsCut says that plain routes below an exception were left out of
 	// Exceptions because they are too many: their packets are taken for

@@ -143,8 +143,8 @@ func (r *Reader) matters(m netlink.Message) bool {
 	switch m.Header.Type {
 	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
 		one, err := decodeRoute(m.Data)
-		if err == nil && one.kind == unix.RTN_LOCAL {
-			return true // local addresses are read every time
+		if err == nil && (one.kind == unix.RTN_LOCAL || one.kind == unix.RTN_BROADCAST) {
+			return true // own addresses are read every time
 		}
 		g := r.ip4
 		if one.prefix.Addr().Is6() {
