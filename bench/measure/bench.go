@@ -38,6 +38,7 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 	if err := ready(); err != nil {
 		return nil, err
 	}
+	machine := thisMachine()
 	// The same addresses every time: figures are compared across versions.
 	b := &bench{Options: o, random: rand.New(rand.NewPCG(1, 2))}
 	defer func() {
@@ -53,7 +54,7 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("measuring whole paths: %w", err)
 	}
-	return newReport(o, programs, paths), nil
+	return newReport(machine, o, programs, paths), nil
 }
 
 // ready refuses settings that make figures worthless.

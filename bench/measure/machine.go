@@ -21,6 +21,7 @@ type Machine struct {
 	Compiler string // of the programs
 	Go       string
 	Firewall string // that made the rules of (d)
+	Load     string // averages of the last minutes before the run: near 0 on a quiet machine
 }
 
 func thisMachine() Machine {
@@ -31,6 +32,7 @@ func thisMachine() Machine {
 		Compiler: firstLine("clang-19", "--version"),
 		Go:       runtime.Version(),
 		Firewall: firstLine("nft", "--version"),
+		Load:     load(),
 	}
 }
 
@@ -45,6 +47,15 @@ func cpuModel() string {
 		}
 	}
 	return runtime.GOARCH
+}
+
+// load is the averages over 1, 5 and 15 minutes.
+func load() string {
+	b, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.Join(strings.Fields(string(b))[:3], ", ")
 }
 
 func kernelRelease() string {

@@ -24,6 +24,7 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 		{"kernel", m.Kernel},
 		{"compilers", m.Compiler + "; " + m.Go},
 		{"firewall", m.Firewall},
+		{"load before", m.Load},
 		{"rounds", fmt.Sprintf("%d; at least %d packets (M1) or %v (M2) a sample, on CPU %d", r.Options.Rounds, r.Options.Packets, r.Options.Duration, r.Options.CPU)},
 	} {
 		fmt.Fprintf(&b, "- %s: %s\n", fact[0], fact[1])

@@ -65,8 +65,8 @@ func (r *Report) Missed() []Row {
 	return missed
 }
 
-func newReport(o Options, programs, paths costs) *Report {
-	r := &Report{Time: time.Now(), Machine: thisMachine(), Options: o}
+func newReport(m Machine, o Options, programs, paths costs) *Report {
+	r := &Report{Time: time.Now(), Machine: m, Options: o}
 	r.Rows = append(programRows(programs), pathRows(paths)...)
 	for _, c := range []costs{programs, paths} {
 		for _, name := range c.names {
