@@ -4,10 +4,8 @@ package topo
 
 import (
 	"net"
-	"net/netip"
 
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 )
 
 // Interface is what a host's kernel says of a network device.
@@ -17,13 +15,18 @@ type Interface struct {
 	MAC   net.HardwareAddr
 	MTU   int  // bytes
 	Up    bool // it is up and so is its other end
+	// Program is the ID of the XDP program attached to it, 0 for none.
+	Program uint32
 }
 
 // Interface looks a device up by name.
 func (h *Host) Interface(name string) (i Interface, err error) {
 	err = h.device(name, "reading", func(_ *netlink.Handle, link netlink.Link) error {
 		a := link.Attrs()
-		i = Interface{a.Index, a.Name, a.HardwareAddr, a.MTU, a.OperState == netlink.OperUp}
+		i = Interface{a.Index, a.Name, a.HardwareAddr, a.MTU, a.OperState == netlink.OperUp, 0}
+		if a.Xdp != nil {
+			i.Program = a.Xdp.ProgId
+		}
 		return nil
 	})
 	return i, err
@@ -62,27 +65,4 @@ func (h *Host) Rename(name, to string) error {
 // DeleteDevice removes a device; of a link, both ends.
 func (h *Host) DeleteDevice(name string) error {
 	return h.device(name, "deleting", (*netlink.Handle).LinkDel)
-}
-
-// AddAddress gives a device an address, which is used at once, without
-// duplicate address detection.
-func (h *Host) AddAddress(device string, a netip.Prefix) error {
-	return h.device(device, "adding "+a.String()+" to", func(nl *netlink.Handle, link netlink.Link) error {
-		return nl.AddrAdd(link, kernelAddr(a))
-	})
-}
-
-// DeleteAddress takes an address from a device.
-func (h *Host) DeleteAddress(device string, a netip.Prefix) error {
-	return h.device(device, "taking "+a.String()+" from", func(nl *netlink.Handle, link netlink.Link) error {
-		return nl.AddrDel(link, kernelAddr(a))
-	})
-}
-
-func kernelAddr(a netip.Prefix) *netlink.Addr {
-	addr := &netlink.Addr{IPNet: ipNet(a)}
-	if a.Addr().Is6() {
-		addr.Flags = unix.IFA_F_NODAD
-	}
-	return addr
 }

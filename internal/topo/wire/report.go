@@ -29,7 +29,12 @@ type Report struct {
 type Range struct{ First, Last uint64 }
 
 // Rate returns the packets sent a second.
-func (r Report) Rate() float64 { return float64(r.Sent) / r.Elapsed.Seconds() }
+func (r Report) Rate() float64 {
+	if r.Elapsed == 0 {
+		return 0
+	}
+	return float64(r.Sent) / r.Elapsed.Seconds()
+}
 
 // Err returns nil if each packet arrived once, as it was sent and in order.
 func (r Report) Err() error {
