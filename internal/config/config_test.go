@@ -88,6 +88,8 @@ func TestLargeConfigs(t *testing.T) {
 		{"bad each prefix wrong", limits + "forward: {allow: [" + strings.Repeat("10.0.0.0, ", n) + "]}\n"},
 		{"bad unknown keys", eth0 + "forward: {" + strings.Repeat("alow: [], ", n) + "}\n"},
 		{"bad end", limits + "forward: {allow: [" + strings.Join(allow, ", ") + "\n"},
+		{"bad depth", eth0 + "forward: {allow: " + strings.Repeat("[", n) + "\n"},
+		{"bad depth that ends", eth0 + "forward: {allow: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + "}\n"},
 		{"bad sections", strings.Repeat("runtime: {]\n", n)},
 	} {
 		t.Run(r.name, func(t *testing.T) {

@@ -93,6 +93,8 @@ func TestSyntax(t *testing.T) {
 		{"bad text before a broken section", "stray\n" + eth0 + "forward: [\n", []string{
 			`1:1: "stray" stands outside any section`,
 			"3:1: YAML syntax: did not find expected node content; what begins here ends too early"}},
+		{"bad section again belongs to the one before", eth0 + "runtime: {log: loud}\nruntime: {]\n", []string{
+			"3:11: YAML syntax: did not find expected node content"}},
 		{"bad sections that don't fit together", " runtime: {}\n" + eth0, []string{
 			"2:1: YAML syntax: did not find expected <document start>"}},
 		{"bad CR LF lines are counted once", "interfaces:\r\n- name: eth0\r\n  mod: auto\r\n", []string{

@@ -120,14 +120,10 @@ func within(sorted []prefixAt, p netip.Prefix) []prefixAt {
 }
 
 // containing tells whether one of the prefixes, sorted and disjoint, contains
-// p.
+// p, which contains none of them.
 func containing(outer []prefixAt, p netip.Prefix) bool {
 	after := sort.Search(len(outer), func(i int) bool { return outer[i].value.Compare(p) > 0 })
-	if after == 0 {
-		return false
-	}
-	a := outer[after-1].value
-	return a.Bits() <= p.Bits() && a.Contains(p.Addr())
+	return after > 0 && outer[after-1].value.Contains(p.Addr())
 }
 
 func bare(list []prefixAt) []netip.Prefix {

@@ -96,10 +96,12 @@ func syntaxError(r *report, err error, in section) {
 	text := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(in.text)
 	lines := strings.Split(strings.TrimRight(text, " \t\n"), "\n")
 	switch {
+	case where.Line < 1: // the parser does not know
+		where = yaml.Mark{Line: 1, Column: 1}
 	case where.Line > len(lines):
 		where.Line, where.Column = 1, 1
 		message += "; what begins here ends too early"
-	case where.Line > 0 && strings.HasPrefix(strings.TrimLeft(lines[where.Line-1], " "), "\t"):
+	case strings.HasPrefix(strings.TrimLeft(lines[where.Line-1], " "), "\t"):
 		message += "; YAML is indented with spaces, this line with a tab"
 	}
 	r.errorf(place{before + where.Line, where.Column}, "YAML syntax: %s", message)
@@ -112,7 +114,8 @@ type section struct {
 }
 
 // sections cuts the text before the first occurrence of each known key at the
-// beginning of a line. What stands before the first is a section too.
+// beginning of a line; only the first, so that they are few. What stands before
+// all of them is a section too.
 func (s source) sections() []section {
 	known := topLevel(nil, nil)
 	seen := map[string]bool{}
