@@ -16,6 +16,8 @@ import (
 // features are those offloads of a device that matter here.
 type features struct {
 	rxVLAN     bool // rx-vlan-hw-parse
+	rxVLANSet  bool // which can be switched
+	txVLAN     bool // tx-vlan-hw-insert
 	lro        bool // rx-lro
 	rxChecksum bool // rx-checksum
 	txChecksum bool // any tx-checksum-…
@@ -167,13 +169,16 @@ func decodeFeatures(b []byte, names map[uint32]string) (index int, f features, e
 				}
 				return nil
 			})
+		case unix.ETHTOOL_A_FEATURES_HW:
+			attrs.Nested(func(set *netlink.AttributeDecoder) error {
+				f.rxVLANSet = featuresOf(set, names).rxVLAN
+				return nil
+			})
 		case unix.ETHTOOL_A_FEATURES_ACTIVE:
 			attrs.Nested(func(set *netlink.AttributeDecoder) error {
-				for set.Next() {
-					if set.Type() == unix.ETHTOOL_A_BITSET_VALUE {
-						f = featuresOf(set.Bytes(), names)
-					}
-				}
+				settable := f.rxVLANSet // came before
+				f = featuresOf(set, names)
+				f.rxVLANSet = settable
 				return nil
 			})
 		}
@@ -182,13 +187,21 @@ func decodeFeatures(b []byte, names map[uint32]string) (index int, f features, e
 }
 
 // featuresOf reads a bit set: 32-bit words, the lowest bit first.
-func featuresOf(words []byte, names map[uint32]string) (f features) {
+func featuresOf(set *netlink.AttributeDecoder, names map[uint32]string) (f features) {
+	var words []byte
+	for set.Next() {
+		if set.Type() == unix.ETHTOOL_A_BITSET_VALUE {
+			words = set.Bytes()
+		}
+	}
 	for bit, name := range names {
 		at := int(bit/32) * 4
 		if at+4 > len(words) || nativeUint32(words[at:])>>(bit%32)&1 == 0 {
 			continue
 		}
 		switch {
+		case name == "tx-vlan-hw-insert":
+			f.txVLAN = true
 		case name == rxVLANFeature:
 			f.rxVLAN = true
 		case name == "rx-lro":

@@ -55,14 +55,19 @@ func readDrivers(devices []device) error {
 // packet header, if the tap has those (decodeData). A virtio_net hands over
 // what its host leaves undone if it was told that it may, which is its
 // rx-checksum; it stops that by itself while a native program is attached.
+//
+// Hidden tags: a veth whose peer has tx-vlan-hw-insert on gets tags beside the
+// frame, whatever its own rx-vlan-hw-parse says.
 func setOffloads(devices []device) {
 	for i := range devices {
 		d := &devices[i]
 		d.RXVLANOffload = d.rxVLAN
+		d.RXVLANFixed = d.rxVLAN && !d.rxVLANSet
 		d.LRO = d.lro
 		switch {
 		case d.Type == "veth":
 			d.PartialChecksum = d.peer == nil || !d.peer.featuresKnown || d.peer.txChecksum
+			d.HiddenTags = d.peer != nil && d.peer.txVLAN
 		case d.Driver == "virtio_net":
 			d.PartialChecksum = d.rxChecksum
 		}

@@ -74,6 +74,8 @@ type Link struct {
 	ReceiveFrags   bool // native XDP takes multi-buffer frames here
 
 	RXVLANOffload bool // rx-vlan-hw-parse: tags are taken off before XDP
+	RXVLANFixed   bool // and can't be switched off
+	HiddenTags    bool // of a veth: the peer hands tags over beside the frame
 	LRO           bool // large-receive-offload
 	// PartialChecksum says that frames may arrive whose checksum the sender
 	// left to a device that doesn't exist.

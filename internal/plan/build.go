@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"clearway/dataplane"
+	"clearway/internal/config"
+	"clearway/internal/netstate"
+)
+
+// Warning is something that works otherwise than the operator may think.
+type Warning struct {
+	Place string // an interface, or what else it is about
+	Text  string // with the remedy, where there is one
+}
+
+// builder holds the inputs, and collects what is wrong with them.
+type builder struct {
+	config   *config.Config
+	view     netstate.View
+	links    map[string]*netstate.Link
+	indexes  map[int]*netstate.Link
+	warnings []Warning
+}
+
+func newBuilder(c *config.Config, v netstate.View) *builder {
+	b := &builder{
+		config:  c,
+		view:    v,
+		links:   make(map[string]*netstate.Link, len(v.Links)),
+		indexes: make(map[int]*netstate.Link, len(v.Links)),
+	}
+	for i := range v.Links {
+		b.links[v.Links[i].Name] = &v.Links[i]
+		b.indexes[v.Links[i].Index] = &v.Links[i]
+	}
+	return b
+}
+
+func (b *builder) warn(place, text string) {
+	b.warnings = append(b.warnings, Warning{Place: place, Text: text})
+}
+
+// Build plans the data path.
+//
+// An interface that doesn't exist is left out with a warning, as is an MSS rule
+// whose egress doesn't: both can come back. (A config in which such a name may
+// be a mistake is refused before, by [config.Config.CheckMachine].)
+//
+// An interface that exists but can't be a port, because XDP doesn't see its
+// frames whole or true, is an error: the joined *[PortError] of all of them.
+// The State is complete then too, without these ports, for a caller that
+// rather goes on.
+func Build(c *config.Config, v netstate.View) (dataplane.State, []Warning, error) {
+	b := newBuilder(c, v)
+	ports, err := b.ports()
+	s := dataplane.State{
+		Ports:   ports,
+		L3:      b.l3Interfaces(),
+		Classes: b.classes(),
+		MSS:     b.mssRules(),
+		Limits:  c.Limits,
+		Options: dataplane.Options{DryRun: c.Forward.DryRun, Hairpin: c.Forward.Hairpin},
+	}
+	own := ofPorts(s)
+	s.Options.Policy4 = b.view.XFRM4 || b.view.Rules4 || b.reverseInexact(own)
+	s.Options.Policy6 = b.view.XFRM6 || b.view.Rules6
+	b.warnFamily("IPv4", v.XFRM4, v.Rules4)
+	b.warnFamily("IPv6", v.XFRM6, v.Rules6)
+	b.warnForwarding(own)
+	b.warnExceptions()
+	return s, b.warnings, err
+}
+
+// ofPorts returns the L3 interfaces that packets can arrive on.
+func ofPorts(s dataplane.State) []dataplane.L3Interface {
+	ports := make(map[int]bool, len(s.Ports))
+	for _, p := range s.Ports {
+		ports[p.Ifindex] = true
+	}
+	var own []dataplane.L3Interface
+	for _, l := range s.L3 {
+		arrives := len(l.Members) == 0 && ports[l.Port]
+		for _, m := range l.Members {
+			arrives = arrives || ports[m]
+		}
+		if arrives {
+			own = append(own, l)
+		}
+	}
+	return own
+}
