@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# make        lists what there is
+# Root, Linux 5.10 or newer and Go are all that demo and test need.
+
+.DEFAULT_GOAL := help
+PACKAGES := ./...
+TEST     := CLEARWAY_REQUIRE=all go test -count=1
+
+.PHONY: help setup build demo test race fuzz check generate docs bench test-kernels
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+setup: ## install what generate, check and test-kernels need (Debian, root)
+	apt-get update -q
+	apt-get install -qy --no-install-recommends clang-19 llvm-19 qemu-system-x86 xz-utils
+
+build: ## build ./clearway
+	CGO_ENABLED=0 go build -o clearway ./cmd/clearway
+
+demo: build ## show it at work in a lab of network namespaces (root)
+	./clearway demo
+
+test: build ## run all tests that this kernel allows; none is skipped (root)
+	$(TEST) -timeout 10m $(PACKAGES)
+
+race: ## run the tests that need no root with the race detector
+	CGO_ENABLED=1 go test -count=1 -race ./lpm ./internal/config ./internal/plan ./internal/control ./internal/daemon
+
+fuzz: ## compare millions of frames with the reference model; fuzz the parsers
+	CLEARWAY_FRAMES=2000000 $(TEST) -timeout 60m -run TestModel ./dataplane
+	go test -run '^$$' -fuzz FuzzTable -fuzztime 2m ./lpm
+	go test -run '^$$' -fuzz FuzzParse -fuzztime 2m -fuzzminimizetime 20x ./internal/config
+
+check: ## format, vet, staticcheck, generated files, rules of the architecture
+	@test -z "$$(gofmt -l .)" || { echo "gofmt needed:"; gofmt -l .; exit 1; }
+	go mod tidy -diff
+	go vet ./...
+	go vet -tags kernels ./test/kernels/...
+	go tool staticcheck ./...
+	go tool staticcheck -tags kernels ./test/kernels/...
+	go test -count=1 .
+	scripts/check-headers
+	scripts/check-generated
+
+generate: ## compile bpf/ and the peers of bench/, write the pages of docs/ (clang-19)
+	go generate ./...
+	$(MAKE) docs
+
+docs: ## write the generated pages of docs/
+	go run ./cmd/clearway docs docs
+
+bench: ## measure against the peers and record it in bench/results (root, a quiet machine)
+	go run ./bench
+
+test-kernels: ## run the tests on other kernels, in virtual machines (root)
+	go run ./test/kernels
