@@ -11,7 +11,7 @@ import (
 // TableFIB is a FIB of fixed tables that answers as bpf_fib_lookup does with
 // flags 0 (net/core/filter.c), in one routing table without rules.
 type TableFIB struct {
-	Interfaces map[int]FIBInterface // by L3 ifindex; others are ENODEV
+	Interfaces map[int]FIBInterface // by L3 ifindex; others are ENODEV, and routes by them don't exist
 	Routes     []Route
 	Neighbours map[Neighbour]dataplane.MAC // the reachable ones
 }
@@ -108,8 +108,9 @@ func (t *TableFIB) route(dst netip.Addr) *Route {
 	var best *Route
 	for i := range t.Routes {
 		r := &t.Routes[i]
+		egress, known := t.Interfaces[r.Egress]
 		unicast := r.Type == "" || r.Type == Unicast
-		if unicast && t.Interfaces[r.Egress].Down || !r.Prefix.Contains(dst) {
+		if unicast && (!known || egress.Down) || !r.Prefix.Contains(dst) {
 			continue
 		}
 		if best == nil || r.Prefix.Bits() > best.Prefix.Bits() {

@@ -27,6 +27,7 @@ func TestTableFIB(t *testing.T) {
 			{Prefix: prefix("10.6.0.0/16"), Egress: 2, Gateway: addr("10.2.0.1"), MTU: 1000},
 			{Prefix: prefix("10.7.0.0/16"), Egress: 2, Encap: true},
 			{Prefix: prefix("10.8.0.0/16"), Egress: 3},
+			{Prefix: prefix("10.9.0.0/16"), Egress: 4},
 			{Prefix: prefix("2001:db8::/64"), Type: Unicast, Egress: 1, Gateway: addr("fe80::1")},
 			{Prefix: prefix("2001:db8::/64"), Type: BlackholeRoute},
 		},
@@ -60,6 +61,7 @@ func TestTableFIB(t *testing.T) {
 		{"prohibit", 1, "10.5.0.5", 0, Answer{Code: Prohibit}},
 		{"encapsulation", 1, "10.7.0.5", 0, Answer{Code: UnsupportedEncap}},
 		{"a device that is down has no routes", 1, "10.8.0.5", 0, gateway},
+		{"nor has one that doesn't exist", 1, "10.9.0.5", 0, gateway},
 		{"IPv6, the first of equal prefixes", 2, "2001:db8::1", 0, Answer{Egress: 1, SMAC: mac0, DMAC: dataplane.MAC{6}}},
 		{"no route", 2, "2001:db9::1", 0, Answer{Code: NotForwarded}},
 	}

@@ -45,14 +45,13 @@ func better(a, b *dataplane.MSSRule) bool {
 
 // clamp lowers the MSS option in a TCP segment with SYN set, and corrects the
 // checksum. The first MSS option counts; a header or option that lies before
-// it is left alone. The segment's slice may end before its length, where the
-// rest is out of reach.
-func clamp(segment []byte, length int, mss uint16) {
+// it is left alone, and so is a header that ends behind the segment.
+func clamp(segment []byte, mss uint16) {
 	if len(segment) < 20 || segment[13]&testkit.SYN == 0 {
 		return
 	}
 	end := int(segment[12]>>4) * 4
-	if end > length || end > len(segment) {
+	if end > len(segment) {
 		return
 	}
 	for at := 20; at < end; {

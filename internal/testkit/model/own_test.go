@@ -3,6 +3,7 @@
 package model
 
 import (
+	"encoding/binary"
 	"testing"
 
 	"clearway/internal/testkit"
@@ -11,6 +12,9 @@ import (
 func TestOwn(t *testing.T) {
 	other := testkit.NewFrame(mac1, host).IPv4("10.1.0.5", "10.3.0.7").UDP(7, 9)
 	broadcast := testkit.NewFrame([6]byte{255, 255, 255, 255, 255, 255}, host).IPv6("2001:db8:1::5", "2001:db8:3::7").UDP(7, 9)
+	short := udp4().IHL(4).Bytes()
+	short[24], short[25] = 0, 0
+	binary.BigEndian.PutUint16(short[24:], testkit.Checksum(short[14:30]))
 	runRows(t, []row{
 		{"another's MAC", other.Bytes(), nil, "pass_not_ours"},
 		{"broadcast", broadcast.Bytes(), nil, "pass_not_ours"},
@@ -24,6 +28,7 @@ func TestOwn(t *testing.T) {
 		{"MAC before header", testkit.NewFrame(mac1, host).IPv4("10.1.0.5", "10.3.0.7").BadChecksum().UDP(7, 9).Bytes(), nil, "pass_not_ours"},
 		{"version 5", udp4().Version(5).Bytes(), nil, "pass_header"},
 		{"IHL 4", udp4().IHL(4).Bytes(), nil, "pass_header"},
+		{"IHL 4 with the checksum of 16 bytes", short, nil, "pass_header"},
 		{"IHL 15 beyond the frame", to0().IPv4("10.1.0.5", "10.3.0.7").IHL(15).UDP(7, 9).Bytes(), nil, "pass_header"},
 		{"total length 19", udp4().Length(19).Bytes(), nil, "pass_header"},
 		{"total length 20", udp4().Length(20).Bytes(), nil, "forward"},

@@ -30,7 +30,7 @@ func (m *Model) rewrite(p *packet) []byte {
 	if mss := m.mss(p); mss != 0 && p.protocol == testkit.ProtoTCP {
 		// Of options outside the linear part nothing is known.
 		reach := min(p.length, p.linear-p.at)
-		clamp(packet[p.headerLength():reach], len(packet)-p.headerLength(), mss)
+		clamp(packet[p.headerLength():reach], mss)
 	}
 	return resize(out, header+p.length, p.tagged && !tagged)
 }

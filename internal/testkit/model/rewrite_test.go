@@ -159,3 +159,14 @@ func TestClampInFrame(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestClampTCPOnly: bytes that would be a SYN in TCP are none in GRE.
+func TestClampTCPOnly(t *testing.T) {
+	in := to0().IPv6("2001:db8:1::5", "2001:db8:3::7").TCP(7, 9, testkit.SYN).TCPOptions(2, 4, 5, 0xb4).Bytes()
+	in[14+6] = testkit.ProtoGRE
+	m := newModel()
+	m.State.MSS = []dataplane.MSSRule{{MSS: 1300}}
+	if got := m.Run(1, in); !bytes.Equal(got.Out[54:], in[54:]) {
+		t.Errorf("%s changed the packet:\n%s", got.Reason, testkit.Diff(in, got.Out))
+	}
+}

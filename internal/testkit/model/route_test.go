@@ -35,6 +35,7 @@ func TestRoute(t *testing.T) {
 		{"forwarding off", udp4().Bytes(), func(m *Model) { m.State.L3[0].Forward4 = false }, "pass_not_forwarding"},
 		{"IPv6 forwarding off", udp6().Bytes(), func(m *Model) { m.State.L3[0].Forward6 = false }, "pass_not_forwarding"},
 		{"off for the other family", udp4().Bytes(), func(m *Model) { m.State.L3[0].Forward6 = false }, "forward"},
+		{"IPv4 off for IPv6", udp6().Bytes(), func(m *Model) { m.State.L3[0].Forward4 = false }, "forward"},
 		{"off on the egress", udp4().Bytes(), onEgress(func(l *dataplane.L3Interface) { l.Forward4 = false }), "forward"},
 		{"policy before forwarding", udp4().Bytes(), func(m *Model) { m.State.Options.Policy4, m.State.L3[0].Forward4 = true, false }, "pass_policy"},
 
