@@ -76,7 +76,7 @@ func contains(outer, inner netip.Prefix) bool {
 func checkClasses(classes map[netip.Prefix]Class, l Limits) error {
 	listed := 0
 	for p, c := range classes {
-		if !p.IsValid() || p != p.Masked() || p.Addr().Is4In6() || p.Addr().Zone() != "" {
+		if !p.IsValid() || p != p.Masked() || p.Addr().Zone() != "" {
 			return fmt.Errorf("prefix %v: not a masked IPv4 or IPv6 prefix", p)
 		}
 		if c&(Allow|Block) != 0 {

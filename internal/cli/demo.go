@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"clearway/internal/demo"
+)
+
+func (a *app) demoCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "demo",
+		Short: "Show every lane with real traffic in a lab, and remove it all",
+		Long: `Builds a lab of network namespaces, starts the daemon on its router, sends real
+traffic, and prints what became of it as tables. It touches nothing else of the
+machine and leaves nothing behind. It needs root, but no NIC and no
+configuration, and fails if what it saw is not what should have happened.`,
+		Args: cobra.NoArgs,
+		RunE: a.do(func(ctx context.Context, _ []string) error {
+			program, err := os.Executable()
+			if err != nil {
+				return fmt.Errorf("finding this program: %w", err)
+			}
+			return demo.Run(ctx, demo.Options{Program: program, Out: a.Stdout})
+		}),
+	}
+}

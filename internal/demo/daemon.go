@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package demo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"clearway/dataplane"
+	"clearway/internal/control"
+	"clearway/internal/topo"
+)
+
+const configuration = `runtime:
+  bpffs: %[1]s/bpf/clearway
+  socket: %[1]s/clearway.sock
+  metrics: "off"
+interfaces:
+  - {name: eth0}
+  - {name: eth1}
+  - {name: eth2}
+forward:
+  allow: [198.51.100.0/24, "2001:db8:100::/64"]
+  block: [198.51.100.64/26]
+`
+
+// daemon is `clearway run` on the router of the lab, with a BPF file system of
+// its own.
+type daemon struct {
+	lab     *topo.Lab
+	program string
+	dir     string
+	client  *control.Client
+	cmd     *exec.Cmd
+	log     *bytes.Buffer
+}
+
+func newDaemon(lab *topo.Lab, program string) (_ *daemon, err error) {
+	dir, err := os.MkdirTemp("", "clearway-demo-")
+	if err != nil {
+		return nil, fmt.Errorf("making a directory: %w", err)
+	}
+	d := &daemon{lab: lab, program: program, dir: dir, client: control.NewClient(filepath.Join(dir, "clearway.sock"))}
+	if err := os.Mkdir(d.path("bpf"), 0o700); err != nil {
+		return nil, errors.Join(fmt.Errorf("making a directory: %w", err), os.RemoveAll(dir))
+	}
+	if err := unix.Mount("bpf", d.path("bpf"), "bpf", 0, ""); err != nil {
+		return nil, errors.Join(fmt.Errorf("mounting a BPF file system: %w: run as root", err), os.RemoveAll(dir))
+	}
+	text := fmt.Sprintf(configuration, dir)
+	if err := os.WriteFile(d.path("clearway.yaml"), []byte(text), 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("writing the configuration: %w", err), d.removeFiles())
+	}
+	return d, nil
+}
+
+func (d *daemon) path(name string) string { return filepath.Join(d.dir, name) }
+func (d *daemon) bpffs() string           { return d.path("bpf/clearway") }
+
+// start starts the daemon and waits until it answers.
+func (d *daemon) start(ctx context.Context) error {
+	d.log = &bytes.Buffer{}
+	d.cmd = exec.Command(d.program, "run", "-c", d.path("clearway.yaml"))
+	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
+	if err := d.lab.Host("router").Start(d.cmd); err != nil {
+		return fmt.Errorf("starting the daemon: %w", err)
+	}
+	ended := make(chan struct{})
+	go func() { d.cmd.Wait(); close(ended) }()
+	for {
+		status, err := d.client.Status(ctx)
+		if err == nil && status.Daemon != nil && status.Daemon.PID == d.cmd.Process.Pid {
+			return nil
+		}
+		select {
+		case <-ended:
+			return fmt.Errorf("the daemon ended at once:\n%s", d.log)
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for the daemon: %w:\n%s", ctx.Err(), d.log)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// end ends the daemon; the data path goes on.
+func (d *daemon) end(signal syscall.Signal) error {
+	if d.cmd == nil || d.cmd.Process == nil {
+		return nil
+	}
+	if err := d.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("ending the daemon: %w", err)
+	}
+	for range 500 {
+		if err := d.cmd.Process.Signal(syscall.Signal(0)); err != nil {
+			return nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return errors.Join(errors.New("the daemon did not end in 5 s"), d.cmd.Process.Kill())
+}
+
+// remove ends the daemon and takes the data path and all files away.
+func (d *daemon) remove(context.Context) error {
+	return errors.Join(d.end(syscall.SIGTERM), d.detach(), d.removeFiles())
+}
+
+func (d *daemon) detach() error {
+	return d.lab.Host("router").Do(func() error {
+		_, err := dataplane.Detach(d.bpffs(), nil)
+		if errors.Is(err, dataplane.ErrNotLoaded) {
+			return nil
+		}
+		return err
+	})
+}
+
+func (d *daemon) removeFiles() error {
+	if err := unix.Unmount(d.path("bpf"), unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("unmounting the BPF file system: %w", err)
+	}
+	return os.RemoveAll(d.dir)
+}
