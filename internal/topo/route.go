@@ -35,6 +35,9 @@ type Route struct {
 	Metric int
 	TOS    int
 	MTU    int // bytes; zero: the device's
+	// LockMTU keeps IPv4 from going below MTU by path discovery; only a locked
+	// one is heeded for packets that are forwarded.
+	LockMTU bool
 }
 
 // Hop is one next hop of a multipath route.
@@ -63,7 +66,7 @@ func (h *Host) route(verb string, r Route, do func(*netlink.Handle, *netlink.Rou
 func kernelRoute(nl *netlink.Handle, r Route) (*netlink.Route, error) {
 	kr := &netlink.Route{
 		Dst: ipNet(r.To), Family: family(r.To.Addr()), Type: int(r.Type), Table: r.Table,
-		Priority: r.Metric, Tos: r.TOS, MTU: r.MTU,
+		Priority: r.Metric, Tos: r.TOS, MTU: r.MTU, MTULock: r.LockMTU,
 	}
 	if len(r.Hops) == 0 {
 		var err error
