@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"net"
 	"net/http"
 	"syscall"
@@ -41,9 +42,33 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return ask[Status](ctx, c, readLimit, http.MethodGet, "/v1/status", nil)
 }
 
-// Routes asks for the prefixes that the data path knows.
-func (c *Client) Routes(ctx context.Context) ([]Route, error) {
-	return ask[[]Route](ctx, c, readLimit, http.MethodGet, "/v1/routes", nil)
+// Routes asks for the kernel's routes. An error comes last.
+func (c *Client) Routes(ctx context.Context) iter.Seq2[Route, error] {
+	return func(yield func(Route, error) bool) {
+		body, err := c.send(ctx, http.MethodGet, "/v1/routes", nil)
+		if err != nil {
+			yield(Route{}, err)
+			return
+		}
+		defer body.Close()
+		for lines := json.NewDecoder(body); ; {
+			var line routeLine
+			err := lines.Decode(&line)
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err == nil && line.Route == nil {
+				err = &Error{Code: http.StatusInternalServerError, Message: line.Error}
+			}
+			if err != nil {
+				yield(Route{}, err)
+				return
+			}
+			if !yield(*line.Route, nil) {
+				return
+			}
+		}
+	}
 }
 
 // Explain asks what would become of a frame.
@@ -65,22 +90,33 @@ func ask[T any](ctx context.Context, c *Client, limit time.Duration, method, pat
 	var answer T
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, "http://clearway"+path, bytes.NewReader(body))
+	answers, err := c.send(ctx, method, path, body)
 	if err != nil {
 		return answer, err
 	}
-	response, err := c.http.Do(request)
-	if err != nil {
-		return answer, dialError(err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return answer, refusal(response)
-	}
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+	defer answers.Close()
+	if err := json.NewDecoder(answers).Decode(&answer); err != nil {
 		return answer, fmt.Errorf("reading the daemon's answer: %w", err)
 	}
 	return answer, nil
+}
+
+// send asks, and returns the answer if it is no refusal, for the caller to
+// close.
+func (c *Client) send(ctx context.Context, method, path string, body []byte) (io.ReadCloser, error) {
+	request, err := http.NewRequestWithContext(ctx, method, "http://clearway"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, dialError(err)
+	}
+	if response.StatusCode != http.StatusOK {
+		defer response.Body.Close()
+		return nil, refusal(response)
+	}
+	return response.Body, nil
 }
 
 // refusal reads the error in an answer.

@@ -38,7 +38,7 @@ type Listener struct {
 // mode 0660, or to root alone where the group does not exist. Returns ErrInUse
 // if the lock is held.
 func Listen(path string) (*Listener, error) {
-	lock, err := Lock(path)
+	lock, err := takeLock(path)
 	if err != nil {
 		return nil, err
 	}
@@ -60,10 +60,10 @@ func (l *Listener) Close() error {
 	return errors.Join(err, os.Remove(l.path), l.lock.Close())
 }
 
-// Lock makes this process the one that owns socket, until the result is closed
-// or the process ends: it locks the file <socket>.lock and writes its PID
-// there. Returns ErrInUse if another process holds it.
-func Lock(socket string) (io.Closer, error) {
+// takeLock makes this process the one that owns socket, until the result is
+// closed or the process ends: it locks the file <socket>.lock and writes its
+// PID there. Returns ErrInUse if another process holds it.
+func takeLock(socket string) (io.Closer, error) {
 	if err := os.MkdirAll(filepath.Dir(socket), 0o755); err != nil {
 		return nil, fmt.Errorf("making the socket's directory: %w", err)
 	}

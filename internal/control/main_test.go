@@ -5,6 +5,8 @@ package control
 import (
 	"context"
 	"errors"
+	"fmt"
+	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -42,8 +44,17 @@ func (b *backend) Status(ctx context.Context) (Status, error) {
 	return b.status, b.err
 }
 
-func (b *backend) Routes(context.Context) ([]Route, error) {
-	return []Route{{Prefix: "198.51.100.0/24", Classes: []string{"allow"}, Kernel: "via 192.0.2.1 dev eth1"}}, b.err
+func (b *backend) Routes(context.Context) iter.Seq2[Route, error] {
+	return func(yield func(Route, error) bool) {
+		for n := range 3 {
+			if !yield(Route{Prefix: fmt.Sprintf("198.51.%d.0/24", n), Egress: "eth1"}, nil) {
+				return
+			}
+		}
+		if b.err != nil {
+			yield(Route{}, b.err)
+		}
+	}
 }
 
 func (b *backend) Explain(_ context.Context, r ExplainRequest) (Explanation, error) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"net"
 	"net/http"
@@ -33,7 +34,7 @@ func Serve(ctx context.Context, l net.Listener, b Backend, log *slog.Logger) err
 func routes(b Backend) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", answer(func(r *http.Request) (any, error) { return b.Status(r.Context()) }))
-	mux.HandleFunc("GET /v1/routes", answer(func(r *http.Request) (any, error) { return b.Routes(r.Context()) }))
+	mux.HandleFunc("GET /v1/routes", func(w http.ResponseWriter, r *http.Request) { sendRoutes(w, b.Routes(r.Context())) })
 	mux.HandleFunc("POST /v1/explain", answer(func(r *http.Request) (any, error) { return explain(b, r) }))
 	mux.HandleFunc("POST /v1/reload", changing(answer(func(r *http.Request) (any, error) { return reload(b, r) })))
 	return mux
@@ -57,6 +58,27 @@ func reload(b Backend, r *http.Request) (any, error) {
 		return nil, err
 	}
 	return b.Reload(r.Context(), file)
+}
+
+// routeLine is a line of the answer to /v1/routes: a full Internet table must
+// not be held in memory.
+type routeLine struct {
+	*Route
+	Error string `json:"error,omitempty"` // the last line, in place of a route
+}
+
+func sendRoutes(w http.ResponseWriter, all iter.Seq2[Route, error]) {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	lines := json.NewEncoder(w)
+	for route, err := range all {
+		line := routeLine{Route: &route}
+		if err != nil {
+			line = routeLine{Error: err.Error()}
+		}
+		if lines.Encode(line) != nil {
+			return // the client went away
+		}
+	}
 }
 
 func readBody(r *http.Request, limit int64) ([]byte, error) {

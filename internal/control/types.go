@@ -4,6 +4,7 @@ package control
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"clearway/internal/config"
@@ -13,7 +14,8 @@ import (
 // by asking the daemon. All methods may be called concurrently.
 type Backend interface {
 	Status(context.Context) (Status, error)
-	Routes(context.Context) ([]Route, error)
+	// Routes lists the kernel's routes. An error comes last.
+	Routes(context.Context) iter.Seq2[Route, error]
 	Explain(context.Context, ExplainRequest) (Explanation, error)
 	// Reload applies a configuration file's bytes, or the daemon's own file
 	// again when there are none. On any error the old state stays whole.
@@ -99,12 +101,18 @@ type Warning struct {
 	Text  string `json:"text"`
 }
 
-// Route is a prefix that the data path knows, and what the kernel does with
-// packets to its first address.
+// Route is one of the kernel's routes, which the data path follows.
 type Route struct {
-	Prefix  string   `json:"prefix"`
-	Classes []string `json:"classes"` // allow, block, local, ...
-	Kernel  string   `json:"kernel"`
+	Prefix  string `json:"prefix"`
+	Table   int    `json:"table"` // 254 is main
+	Type    string `json:"type"`  // unicast, blackhole, ...
+	Gateway string `json:"gateway"`
+	Egress  string `json:"egress"` // interface
+	Legs    int    `json:"legs"`   // of a multipath route, of which the first is shown
+	Metric  uint32 `json:"metric"`
+	// Linux says why packets on this route are left to Linux; empty if the data
+	// path takes them.
+	Linux string `json:"linux"`
 }
 
 // Reload is the outcome of a reload.

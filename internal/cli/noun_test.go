@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"clearway/internal/control"
+)
+
+// aDaemon has something of everything to show.
+func aDaemon() *fakeDaemon {
+	return &fakeDaemon{
+		status: control.Status{
+			Version: "v1.0.0", Generation: 3, UptimeSeconds: 3725,
+			Daemon: &control.Daemon{PID: 42, Config: "/etc/clearway.yaml", Applies: control.Applies{OK: 5, Failed: 1},
+				LastApply: control.Apply{Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Error: "map is full"}},
+			Interfaces: []control.Interface{
+				{Name: "eth0", Ifindex: 2, Mode: "native", State: "attached", LostAfterEmit: 4,
+					Received: control.Counter{Packets: 1000, Bytes: 64000},
+					Reasons: map[string]control.Counter{
+						"forward": {Packets: 700, Bytes: 44800}, "pass_no_match": {Packets: 200, Bytes: 12800},
+						"drop_blocked": {Packets: 60, Bytes: 3840}, "dry_run": {Packets: 40, Bytes: 2560}}},
+				{Name: "eth1", State: "missing"},
+			},
+			L3: []control.L3Interface{
+				{Name: "eth0", Ifindex: 2, Device: "eth0", MAC: "02:00:00:00:00:02", MTU: 1500, Forward4: true, Forward6: true,
+					RPFilter: "strict", Up: true, Redirect: "native"},
+				{Name: "bond0.7", Ifindex: 9, Device: "bond0", Members: []string{"eth2", "eth3"}, VLAN: 7, MAC: "02:00:00:00:00:09",
+					MTU: 9000, RPFilter: "off", Redirect: "generic"},
+			},
+			Warnings: []control.Warning{{Place: "eth1", Text: "is missing"}},
+		},
+		routes: []control.Route{
+			{Prefix: "0.0.0.0/0", Table: 254, Type: "unicast", Gateway: "192.0.2.1", Egress: "eth0", Legs: 2, Metric: 100},
+			{Prefix: "198.51.100.0/24", Table: 254, Type: "unicast", Egress: "eth0", Linux: "has an MTU of its own"},
+		},
+	}
+}
+
+func TestNouns(t *testing.T) {
+	socket := aDaemon().serve(t)
+	for _, row := range []struct{ noun, want string }{
+		{"status", `
+clearway v1.0.0, generation 3, process 42, up 1h2m5s, configuration /etc/clearway.yaml
+last change 2026-01-02 03:04:05, failed: map is full (5 done, 1 failed)
+warning: eth1: is missing
+
+INTERFACE  MODE    STATE     RECEIVED  FORWARDED  TO LINUX  DROPPED  LOST AFTER EMIT
+eth0       native  attached  1000      700        240       60       4
+eth1       -       missing   0         0          0         0        0
+`},
+		{"stats", `
+INTERFACE  REASON         PACKETS  BYTES
+eth0       received       1000     64000
+eth0       forward        700      44800
+eth0       pass_no_match  200      12800
+eth0       drop_blocked   60       3840
+eth0       dry_run        40       2560
+eth1       received       0        0
+`},
+		{"interfaces", `
+INTERFACE  IFINDEX  MODE    STATE
+eth0       2        native  attached
+eth1       -        -       missing
+
+L3 INTERFACE  DEVICE              VLAN  MAC                MTU   FORWARDING  RP_FILTER  LINK  REDIRECT
+eth0          eth0                -     02:00:00:00:00:02  1500  IPv4, IPv6  strict     up    native
+bond0.7       bond0 (eth2, eth3)  7     02:00:00:00:00:09  9000  off         off        down  generic
+`},
+		{"routes", `
+PREFIX           TYPE     VIA        EGRESS           TABLE  METRIC  LEFT TO LINUX
+0.0.0.0/0        unicast  192.0.2.1  eth0 and 1 more  254    100     -
+198.51.100.0/24  unicast  -          eth0             254    0       has an MTU of its own
+`},
+	} {
+		got := clearway(context.Background(), "", row.noun, socket)
+		if diff := cmp.Diff(result{0, row.want[1:], ""}, got, cmp.AllowUnexported(result{})); diff != "" {
+			t.Errorf("%s:\n%s", row.noun, diff)
+		}
+	}
+}
+
+func TestNounsAsJSON(t *testing.T) {
+	d := aDaemon()
+	socket := d.serve(t)
+	check := func(noun string, got, want any) {
+		t.Helper()
+		out := clearway(context.Background(), "", noun, "--json", socket)
+		if out.code != 0 || out.stderr != "" || strings.Count(out.stdout, "\n") != 1 {
+			t.Errorf("%s: %+v", noun, out)
+		}
+		if err := json.Unmarshal([]byte(out.stdout), got); err != nil {
+			t.Errorf("%s: %v in %s", noun, err, out.stdout)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s:\n%s", noun, diff)
+		}
+	}
+	for _, noun := range []string{"status", "stats", "interfaces"} {
+		check(noun, &control.Status{}, &d.status)
+	}
+	check("routes", &[]control.Route{}, &d.routes)
+}
+
+// The names that others rely on.
+func TestStatusContract(t *testing.T) {
+	d := aDaemon()
+	d.status.Interfaces = d.status.Interfaces[:1]
+	out := clearway(context.Background(), "", "status", "--json", d.serve(t))
+	for _, want := range []string{`"version":"v1.0.0"`, `"generation":3`, `"uptime_seconds":3725`,
+		`"interfaces":[{"name":"eth0",`, `"mode":"native"`, `"received":{"packets":1000,"bytes":64000}`,
+		`"reasons":{`, `"forward":{"packets":700,"bytes":44800}`, `"lost_after_emit":4`} {
+		if !strings.Contains(out.stdout, want) {
+			t.Errorf("%s is not in %s", want, out.stdout)
+		}
+	}
+}
+
+func TestWatch(t *testing.T) {
+	d := aDaemon()
+	socket := d.serve(t)
+	ctx, cancel := context.WithTimeout(context.Background(), watchInterval*3/2)
+	defer cancel()
+	out := clearway(ctx, "", "stats", "-w", socket)
+	if out.code != 0 || out.stderr != "" {
+		t.Errorf("ended with %+v", out)
+	}
+	if strings.Count(out.stdout, "INTERFACE") != 2 || strings.Count(out.stdout, "PACKETS/S") != 1 {
+		t.Errorf("want two tables, the second one with rates:\n%s", out.stdout)
+	}
+}
+
+func TestRates(t *testing.T) {
+	before, now := aDaemon().status, aDaemon().status
+	now.Interfaces[0].Received.Packets += 90
+	now.Interfaces[0].Reasons["forward"] = control.Counter{Packets: 790}
+	now.Interfaces[0].Reasons["pass_no_match"] = control.Counter{Packets: 5} // counted anew
+	var out strings.Builder
+	w := newTable(&out)
+	printStats(w, now, &before)
+	w.Flush()
+	want := `
+INTERFACE  REASON         PACKETS  BYTES  PACKETS/S
+eth0       received       1090     64000  90
+eth0       forward        790      0      90
+eth0       drop_blocked   60       3840   0
+eth0       dry_run        40       2560   0
+eth0       pass_no_match  5        0      0
+eth1       received       0        0      0
+`
+	if diff := cmp.Diff(want[1:], out.String()); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"iter"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"clearway/dataplane"
+	"clearway/internal/netstate"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(envPrivileges) != "" {
+		os.Exit(probePrivileges())
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// fakeDataplane does as it is told and notes what it was asked.
+type fakeDataplane struct {
+	mu      sync.Mutex
+	fail    error // what Apply returns
+	applied []dataplane.State
+	closed  bool
+	frame   []byte // of the last Explain
+	answer  dataplane.Explanation
+}
+
+func (d *fakeDataplane) Apply(_ context.Context, s dataplane.State) (dataplane.Changes, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.fail != nil {
+		return dataplane.Changes{}, d.fail
+	}
+	d.applied = append(d.applied, s)
+	return dataplane.Changes{Generation: len(d.applied), Lines: []string{fmt.Sprintf("%d ports", len(s.Ports))}}, nil
+}
+
+func (d *fakeDataplane) Stats() (dataplane.Stats, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := dataplane.Stats{Generation: len(d.applied)}
+	for _, p := range d.last().Ports {
+		s.Ports = append(s.Ports, dataplane.PortStats{Name: p.Name, Ifindex: p.Ifindex, Mode: dataplane.Native,
+			Received: dataplane.Counter{Packets: 2, Bytes: 120},
+			Reasons:  map[dataplane.Reason]dataplane.Counter{dataplane.Forward: {Packets: 2, Bytes: 120}}})
+	}
+	return s, nil
+}
+
+func (d *fakeDataplane) Explain(_ int, frame []byte) (dataplane.Explanation, error) {
+	d.frame = slices.Clone(frame)
+	return d.answer, nil
+}
+
+func (d *fakeDataplane) Close() error {
+	d.closed = true
+	return nil
+}
+
+// last is the state applied last; with mu held.
+func (d *fakeDataplane) last() dataplane.State {
+	if len(d.applied) == 0 {
+		return dataplane.State{}
+	}
+	return d.applied[len(d.applied)-1]
+}
+
+// ports are the names in the state applied last.
+func (d *fakeDataplane) ports() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var names []string
+	for _, p := range d.last().Ports {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+func (d *fakeDataplane) setFail(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fail = err
+}
+
+// fakeMachine is a machine with the links it is given.
+type fakeMachine struct {
+	mu       sync.Mutex
+	links    []netstate.Link
+	stripped map[int]bool // VLAN offload by ifindex
+	changes  chan struct{}
+	routes   []netstate.Route
+}
+
+func newFakeMachine(names ...string) *fakeMachine {
+	m := &fakeMachine{changes: make(chan struct{}, 1), stripped: make(map[int]bool)}
+	for i, name := range names {
+		m.links = append(m.links, fakeLink(name, i+1))
+	}
+	return m
+}
+
+func fakeLink(name string, index int) netstate.Link {
+	return netstate.Link{Index: index, Name: name, MAC: dataplane.MAC{2, 0, 0, 0, 0, byte(index)}, MTU: 1500,
+		Ethernet: true, Up: true, Forward4: true, RedirectNative: true}
+}
+
+func (m *fakeMachine) Read(context.Context) (netstate.View, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return netstate.View{Links: slices.Clone(m.links)}, nil
+}
+
+func (m *fakeMachine) Watch(context.Context, *slog.Logger) (<-chan struct{}, error) {
+	return m.changes, nil
+}
+
+func (m *fakeMachine) Find(_ context.Context, l netstate.Lookup) (string, error) {
+	return fmt.Sprintf("%v from %v by %d", l.Destination, l.Source, l.Ingress), nil
+}
+
+func (m *fakeMachine) Routes(context.Context) iter.Seq2[netstate.Route, error] {
+	return func(yield func(netstate.Route, error) bool) {
+		for _, r := range m.routes {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (m *fakeMachine) SetVLANOffload(ifindex int, on bool) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !slices.ContainsFunc(m.links, func(l netstate.Link) bool { return l.Index == ifindex }) {
+		return fs.ErrNotExist
+	}
+	m.stripped[ifindex] = on
+	return nil
+}
+
+func (m *fakeMachine) RefreshNeighbours(ctx context.Context, _ *slog.Logger) error {
+	<-ctx.Done()
+	return nil
+}
+
+// set changes the links and says so.
+func (m *fakeMachine) set(links ...netstate.Link) {
+	m.mu.Lock()
+	m.links = links
+	m.mu.Unlock()
+	m.changes <- struct{}{}
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"iter"
+	"os"
+
+	"clearway/dataplane"
+	"clearway/internal/config"
+	"clearway/internal/control"
+	"clearway/internal/plan"
+)
+
+// Pins answers questions about a data path that no daemon looks after, from
+// what is pinned and from what the kernel says.
+type Pins struct {
+	dataplane Dataplane
+	machine   Machine
+	version   string
+}
+
+// OpenPins opens what is pinned below the directory bpffs. Returns
+// dataplane.ErrNotLoaded if there is nothing.
+func OpenPins(bpffs, version string) (*Pins, error) {
+	if _, err := os.Stat(bpffs); errors.Is(err, fs.ErrNotExist) { // without privileges the kernel wouldn't say so
+		return nil, dataplane.ErrNotLoaded
+	}
+	d, err := dataplane.OpenReadOnly(bpffs)
+	if err != nil {
+		return nil, err
+	}
+	return &Pins{dataplane: d, machine: &kernel{}, version: version}, nil
+}
+
+// Close lets go of the pins and changes nothing.
+func (p *Pins) Close() error { return p.dataplane.Close() }
+
+// Status is control.Backend's, without a daemon in it.
+func (p *Pins) Status(ctx context.Context) (control.Status, error) {
+	stats, state, err := p.read(ctx)
+	if err != nil {
+		return control.Status{}, err
+	}
+	return statusOf(p.version, stats, state), nil
+}
+
+// Routes is control.Backend's.
+func (p *Pins) Routes(ctx context.Context) iter.Seq2[control.Route, error] {
+	_, state, err := p.read(ctx)
+	if err != nil {
+		return func(yield func(control.Route, error) bool) { yield(control.Route{}, err) }
+	}
+	return routesOf(ctx, p.machine, state)
+}
+
+// Explain is control.Backend's.
+func (p *Pins) Explain(ctx context.Context, q control.ExplainRequest) (control.Explanation, error) {
+	_, state, err := p.read(ctx)
+	if err != nil {
+		return control.Explanation{}, err
+	}
+	return explain(ctx, p.dataplane, p.machine, state, q)
+}
+
+// read returns the counters, and the state that a configuration of nothing but
+// the attached ports would ask for.
+func (p *Pins) read(ctx context.Context) (dataplane.Stats, dataplane.State, error) {
+	stats, err := p.dataplane.Stats()
+	if err != nil {
+		return stats, dataplane.State{}, err
+	}
+	view, err := p.machine.Read(ctx)
+	if err != nil {
+		return stats, dataplane.State{}, err
+	}
+	var c config.Config
+	for _, port := range stats.Ports {
+		c.Interfaces = append(c.Interfaces, config.Interface{Name: port.Name, Mode: port.Mode, AllowPartialChecksum: true})
+	}
+	state, _, err := plan.Build(&c, view)
+	return stats, state, err
+}

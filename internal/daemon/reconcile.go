@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"clearway/dataplane"
+	"clearway/internal/config"
+	"clearway/internal/control"
+	"clearway/internal/netstate"
+	"clearway/internal/plan"
+)
+
+// How long a change of the machine that could not be followed waits for the
+// next try, which doubles each time.
+const (
+	firstRetry = time.Second
+	lastRetry  = time.Minute
+)
+
+// errStopping answers whoever asks a loop that has ended.
+var errStopping = &control.Error{Code: http.StatusServiceUnavailable, Message: "the daemon is stopping"}
+
+// reconciler is the single writer of the data path.
+type reconciler struct {
+	dataplane Dataplane
+	machine   Machine
+	offloads  offloads
+	file      string // the configuration
+	log       *slog.Logger
+	level     *slog.LevelVar // of log
+
+	jobs    chan func(context.Context) // run by the loop, one at a time
+	stopped chan struct{}              // closed when the loop has ended
+
+	good    *config.Config // the last one that was applied; the loop's own
+	runtime config.Runtime // of the first one
+
+	mu    sync.Mutex
+	shown shown // guarded by mu
+}
+
+// shown is what Status and Routes tell of the loop's work.
+type shown struct {
+	applies  control.Applies
+	last     control.Apply
+	state    dataplane.State // the last one that was applied
+	names    []string        // of the configured ports
+	warnings []control.Warning
+}
+
+func (r *reconciler) String() string { return "reconcile" }
+
+// Run follows changes until ctx ends.
+func (r *reconciler) Run(ctx context.Context, changes <-chan struct{}) error {
+	defer close(r.stopped)
+	var retry <-chan time.Time
+	wait := firstRetry
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case job := <-r.jobs:
+			job(ctx)
+			continue
+		case _, ok := <-changes:
+			if !ok && ctx.Err() == nil {
+				return errors.New("the watch of the kernel's network state has ended")
+			}
+			wait = firstRetry
+		case <-retry:
+			wait = min(2*wait, lastRetry)
+		}
+		if retry = nil; r.follow(ctx) != nil {
+			retry = time.After(wait)
+		}
+	}
+}
+
+// follow brings the data path up to date with the machine. Configured
+// interfaces may be missing, or unfit to be ports: they come back.
+func (r *reconciler) follow(ctx context.Context) error {
+	view, err := r.machine.Read(ctx)
+	if err == nil {
+		state, found, unfit := plan.Build(r.good, view)
+		warnings := convertWarnings(found)
+		if unfit != nil {
+			warnings = append(warnings, control.Warning{Place: "interfaces", Text: unfit.Error()})
+		}
+		_, err = r.apply(ctx, r.good, view, state, warnings)
+	} else {
+		r.note(err)
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		r.log.Error("could not follow a change of the network; the data path is as before", "error", err)
+	}
+	return err
+}
+
+// load applies the text of a configuration. All of its interfaces must exist
+// and be fit to be ports.
+func (r *reconciler) load(ctx context.Context, text []byte) (control.Reload, error) {
+	view, err := r.machine.Read(ctx)
+	if err != nil {
+		return control.Reload{}, r.note(err)
+	}
+	c, problems := config.Check(text, func(name string) bool { return view.ByName(name) != nil })
+	if problems.HasErrors() {
+		refusal := control.Invalidf("the configuration has errors; nothing was changed")
+		refusal.Problems = control.FromConfig(problems)
+		return control.Reload{}, r.note(refusal)
+	}
+	state, found, err := plan.Build(c, view)
+	if err != nil {
+		return control.Reload{}, r.note(err)
+	}
+	warnings := convertWarnings(found)
+	for _, p := range problems {
+		warnings = append(warnings, control.Warning{Place: fmt.Sprintf("line %d", p.Line), Text: p.Message})
+	}
+	changes, err := r.apply(ctx, c, view, state, warnings)
+	if err != nil {
+		return control.Reload{}, err
+	}
+	r.level.Set(c.Runtime.Log)
+	if r.runtime.BPFFS == "" {
+		r.runtime = c.Runtime
+	}
+	warnings = append(warnings, needRestart(r.runtime, c.Runtime)...)
+	return control.Reload{Generation: changes.Generation, Changes: changes.Lines, Warnings: warnings}, nil
+}
+
+// needRestart warns of changes that only a new process can carry out.
+func needRestart(first, now config.Runtime) []control.Warning {
+	var all []control.Warning
+	for _, setting := range []struct{ name, first, now string }{
+		{"runtime.bpffs", first.BPFFS, now.BPFFS},
+		{"runtime.socket", first.Socket, now.Socket},
+		{"runtime.metrics", first.Metrics, now.Metrics},
+	} {
+		if setting.first != setting.now {
+			all = append(all, control.Warning{Place: setting.name, Text: "the change takes effect when the daemon is started again"})
+		}
+	}
+	return all
+}
+
+// apply makes the data path state, which was planned from c and view, and c the
+// last good configuration. On an error everything stays as it was.
+func (r *reconciler) apply(ctx context.Context, c *config.Config, view netstate.View, state dataplane.State, warnings []control.Warning) (dataplane.Changes, error) {
+	undo, err := r.offloads.off(plan.Offloads(c, view))
+	if err != nil {
+		return dataplane.Changes{}, r.note(err)
+	}
+	changes, err := r.dataplane.Apply(ctx, state)
+	if err != nil {
+		return dataplane.Changes{}, r.note(errors.Join(err, undo()))
+	}
+	r.good = c
+	if err := r.offloads.restoreExcept(state.Ports); err != nil {
+		r.log.Error("could not restore an offload", "error", err)
+	}
+	for _, line := range changes.Lines {
+		r.log.Info("changed", "what", line, "generation", changes.Generation)
+	}
+	r.show(c, state, warnings)
+	return changes, nil
+}
+
+// note records a failed apply and returns its error.
+func (r *reconciler) note(err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.shown.applies.Failed++
+	r.shown.last = control.Apply{Time: time.Now(), Error: err.Error()}
+	return err
+}
+
+// show records a successful apply. Warnings that are new are logged.
+func (r *reconciler) show(c *config.Config, state dataplane.State, warnings []control.Warning) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before := make(map[control.Warning]bool)
+	for _, w := range r.shown.warnings {
+		before[w] = true
+	}
+	for _, w := range warnings {
+		if !before[w] {
+			r.log.Warn(w.Text, "place", w.Place)
+		}
+	}
+	r.shown.applies.OK++
+	r.shown.last = control.Apply{Time: time.Now()}
+	r.shown.state, r.shown.warnings = state, warnings
+	r.shown.names = nil
+	for _, i := range c.Interfaces {
+		r.shown.names = append(r.shown.names, i.Name)
+	}
+}
+
+// snapshot is what was shown last.
+func (r *reconciler) snapshot() shown {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.shown
+}
+
+// do runs job in the loop and waits for it, but not for longer than ctx. The
+// job itself then goes on, with the loop's context.
+func (r *reconciler) do(ctx context.Context, job func(context.Context)) error {
+	done := make(chan struct{})
+	select {
+	case r.jobs <- func(ctx context.Context) { defer close(done); job(ctx) }:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-r.stopped:
+		return errStopping
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// readFile reads the configuration file.
+func (r *reconciler) readFile() ([]byte, error) {
+	text, err := os.ReadFile(r.file)
+	if err != nil {
+		return nil, r.note(control.Invalidf("reading the configuration: %v", err))
+	}
+	return text, nil
+}
+
+func convertWarnings(found []plan.Warning) []control.Warning {
+	var all []control.Warning
+	for _, w := range found {
+		all = append(all, control.Warning{Place: w.Place, Text: w.Text})
+	}
+	return all
+}
