@@ -78,7 +78,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 the daemon is needed and not running.`,
 	root.AddCommand(
 		a.runCommand(), a.checkCommand(), a.reloadCommand(), a.detachCommand(), // verbs
 		a.statusCommand(), a.statsCommand(), a.interfacesCommand(), a.routesCommand(), // nouns
-		a.explainCommand(), a.demoCommand(), a.versionCommand(), a.completionCommand(),
+		a.explainCommand(), a.demoCommand(), a.benchCommand(), a.versionCommand(), a.completionCommand(),
 		a.manCommand(), a.docsCommand(), // hidden
 	)
 	return root

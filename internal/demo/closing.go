@@ -47,33 +47,6 @@ func (s *stage) restarts(ctx context.Context) error {
 
 func count(n uint64) string { return strconv.FormatUint(n, 10) }
 
-// costs measures what the programs take for packets of each kind.
-func (s *stage) costs(context.Context) error {
-	fmt.Fprintln(s.out, "\nWhat a packet costs in the programs:")
-	fmt.Fprintln(s.out)
-	t := newTable(s.out, "packet", "ns")
-	defer t.flush()
-	return s.lab.Host("router").Do(func() error {
-		d, err := dataplane.OpenReadOnly(s.daemon.bpffs())
-		if err != nil {
-			return fmt.Errorf("opening the data path: %w", err)
-		}
-		defer d.Close()
-		frames, err := s.samples()
-		if err != nil {
-			return err
-		}
-		for _, f := range frames {
-			cost, err := d.Measure(f.ifindex, f.bytes)
-			if err != nil {
-				return fmt.Errorf("measuring %s: %w", f.name, err)
-			}
-			t.row(f.name, strconv.FormatInt(cost.Nanoseconds(), 10))
-		}
-		return nil
-	})
-}
-
 // totals prints the interfaces as they stand at the end.
 func (s *stage) totals(ctx context.Context) error {
 	status, err := s.daemon.client.Status(ctx)

@@ -109,7 +109,7 @@ func (d *daemon) end(signal syscall.Signal) error {
 }
 
 // remove ends the daemon and takes the data path and all files away.
-func (d *daemon) remove(context.Context) error {
+func (d *daemon) remove() error {
 	return errors.Join(d.end(syscall.SIGTERM), d.detach(), d.removeFiles())
 }
 

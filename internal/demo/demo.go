@@ -20,10 +20,28 @@ type Options struct {
 
 // Run makes the lab, sends the traffic, prints the tables and removes all
 // traces. It returns an error if anything was not as it should be.
-func Run(ctx context.Context, o Options) (err error) {
+func Run(ctx context.Context, o Options) error {
+	fmt.Fprint(o.Out, picture)
+	err := onStage(ctx, o, func(ctx context.Context, s *stage) error { return s.play(ctx) })
+	if err == nil {
+		fmt.Fprintln(o.Out, "\nAll as it should be, and everything is removed.")
+	}
+	return err
+}
+
+// Costs measures in the same lab what the programs take for packets of each kind.
+func Costs(ctx context.Context, o Options) (costs []Cost, err error) {
+	err = onStage(ctx, o, func(_ context.Context, s *stage) error {
+		costs, err = s.costs()
+		return err
+	})
+	return costs, err
+}
+
+// onStage makes the lab with a running daemon, and removes it after fn.
+func onStage(ctx context.Context, o Options, fn func(context.Context, *stage) error) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	fmt.Fprint(o.Out, picture)
 	lab := topo.Demo()
 	if err := lab.Up(ctx); err != nil {
 		return fmt.Errorf("making the lab: %w", err)
@@ -33,12 +51,11 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, daemon.remove(ctx)) }()
+	defer func() { err = errors.Join(err, daemon.remove()) }()
 	if err := daemon.start(ctx); err != nil {
 		return err
 	}
-	s := &stage{lab: lab, daemon: daemon, out: o.Out}
-	return s.play(ctx)
+	return fn(ctx, &stage{lab: lab, daemon: daemon, out: o.Out})
 }
 
 const picture = `Clearway: a router in a lab of network namespaces
@@ -70,14 +87,11 @@ func (s *stage) play(ctx context.Context) error {
 	if err := s.restarts(ctx); err != nil {
 		failed = append(failed, err)
 	}
-	if err := s.costs(ctx); err != nil {
+	if err := s.showCosts(); err != nil {
 		failed = append(failed, err)
 	}
 	if err := s.totals(ctx); err != nil {
 		failed = append(failed, err)
-	}
-	if len(failed) == 0 {
-		fmt.Fprintln(s.out, "\nAll as it should be. Everything is removed.")
 	}
 	return errors.Join(failed...)
 }
