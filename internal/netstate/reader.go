@@ -33,6 +33,17 @@ func Read(ctx context.Context) (View, error) {
 func (r *Reader) Read(ctx context.Context) (View, error) {
 	r.reading.Lock()
 	defer r.reading.Unlock()
+	v, err := r.read(ctx)
+	if ctx.Err() != nil { // says more than the deadline that ended a socket
+		err = ctx.Err()
+	}
+	if err != nil {
+		return View{}, err
+	}
+	return v, nil
+}
+
+func (r *Reader) read(ctx context.Context) (View, error) {
 	socket, err := dialRoute(ctx)
 	if err != nil {
 		return View{}, err
@@ -43,12 +54,9 @@ func (r *Reader) Read(ctx context.Context) (View, error) {
 		return View{}, err
 	}
 	v, mtu, err := readView(ctx, socket)
-	if err != nil {
-		return View{}, err
-	}
 	v.Exceptions = append(ip4.exceptions(mtu), ip6.exceptions(mtu)...)
 	v.ExceptionsCut = ip4.cut || ip6.cut
-	return v, nil
+	return v, err
 }
 
 // routing returns what was read of the routing tables, and reads them before
