@@ -29,6 +29,9 @@ func (d *Dataplane) Apply(ctx context.Context, s State) (Changes, error) {
 	if d.lock == nil {
 		return Changes{}, ErrReadOnly
 	}
+	if err := d.checkNamespace(); err != nil {
+		return Changes{}, err
+	}
 	s.Limits = s.Limits.withDefaults()
 	if err := s.check(); err != nil {
 		return Changes{}, err
@@ -50,8 +53,8 @@ func (d *Dataplane) apply(ctx context.Context, s State) error {
 		return d.renew(ctx, s, d.gen.sizes)
 	}
 	want, err := newImage(s, d.gen.image, uint32(wanted.Rules/2))
-	if err != nil {
-		return err
+	if err != nil { // numbers of what it replaces may be in the way: it may fit anew
+		return d.renew(ctx, s, d.gen.sizes)
 	}
 	if blockEntries(want.prefixes, wanted.Blocks) != wanted.Blocks {
 		return d.renew(ctx, s, d.gen.sizes)
@@ -83,12 +86,13 @@ func (d *Dataplane) change(ctx context.Context, s State, want *image) error {
 		return err
 	}
 	d.gen.image = want
-	return d.settle()
+	d.settle()
+	return nil
 }
 
 func (d *Dataplane) changeSteps(t *transaction, s State, want *image) error {
 	have := d.gen.image
-	d.markGeneric(want)
+	d.markGeneric(s, want)
 	have.devices = d.liveDevices(have)
 	if err := d.gen.write(t, have, want); err != nil {
 		return err
@@ -102,7 +106,7 @@ func (d *Dataplane) changeSteps(t *transaction, s State, want *image) error {
 	if err := d.gen.clear(t, have, want); err != nil {
 		return err
 	}
-	return d.saveManifest(t, want)
+	return d.saveManifest(t, want, d.manifest.Carried)
 }
 
 // write brings all that want has into the maps, what is pointed to before what
@@ -160,9 +164,6 @@ func (g *generation) writePrefixes(t *transaction, have, want map[netip.Prefix]u
 
 // reclaim makes blocks that are out of use usable again.
 func (g *generation) reclaim() error {
-	if _, quarantined, _ := g.table.Blocks(); quarantined == 0 {
-		return nil
-	}
 	if err := gracePeriod(); err != nil {
 		return err
 	}
@@ -185,9 +186,11 @@ func prefixChanges(have, want map[netip.Prefix]uint32) []lpm.Change {
 	return changes
 }
 
-// settle ends a change that is done: what it put out of use is free once no
-// program run of before is left.
-func (d *Dataplane) settle() error {
+// settle ends a change that is done: what it put out of use, numbers and blocks,
+// is free once no program run of before is left.
+func (d *Dataplane) settle() {
 	d.dropTwin()
-	return d.gen.reclaim()
+	if err := d.gen.reclaim(); err != nil {
+		d.log.Warn("the prefix table can't use again what a change freed", "error", err)
+	}
 }

@@ -42,7 +42,8 @@ func (r root) generations() []int {
 	var all []int
 	entries, _ := os.ReadDir(string(r))
 	for _, e := range entries {
-		if n, err := strconv.Atoi(strings.TrimPrefix(e.Name(), "gen-")); err == nil && e.IsDir() {
+		number, ours := strings.CutPrefix(e.Name(), "gen-")
+		if n, err := strconv.Atoi(number); ours && err == nil {
 			all = append(all, n)
 		}
 	}
@@ -90,6 +91,25 @@ func (r root) create() (*os.File, error) {
 		return nil, advise("locking "+string(r), err)
 	}
 	return lock, nil
+}
+
+// remove takes away all that is Clearway's, and the directory unless it holds
+// something else.
+func (r root) remove() error {
+	ours := []string{r.links(), r.lost(), r.manifest()}
+	for _, n := range r.generations() {
+		ours = append(ours, r.generation(n))
+	}
+	for _, path := range ours {
+		if err := os.RemoveAll(path); err != nil {
+			return advise("removing "+path, err)
+		}
+	}
+	err := os.Remove(string(r))
+	if err != nil && !errors.Is(err, unix.ENOTEMPTY) && !errors.Is(err, unix.EBUSY) {
+		return advise("removing "+string(r), err)
+	}
+	return nil
 }
 
 // netns identifies the network namespace of the calling thread.

@@ -3,9 +3,10 @@
 package dataplane
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +18,8 @@ import (
 // counts are the maps that a generation counts in.
 type counts struct {
 	counters *ebpf.Map
-	lost     *ebpf.Map // nil where the kernel has no type information
+	lost     *ebpf.Map
+	reasons  []string // the order of counters
 }
 
 // totals are the sums over all CPUs of what one port counted.
@@ -27,139 +29,140 @@ type totals struct {
 	Lost     uint64             `json:"lost,omitempty"`
 }
 
-// openCounts opens the pinned maps of a generation.
-func openCounts(r root, number int) (*counts, error) {
-	counters, err := ebpf.LoadPinnedMap(r.mapPin(number, "counters"), nil)
+// openCounts opens the pinned maps of the generation of m.
+func openCounts(r root, m *manifest) (*counts, error) {
+	counters, err := ebpf.LoadPinnedMap(r.mapPin(m.Generation, "counters"), nil)
 	if err != nil {
 		return nil, advise("opening the counters", err)
 	}
-	lost, err := ebpf.LoadPinnedMap(r.mapPin(number, "lost"), nil)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	lost, err := ebpf.LoadPinnedMap(r.mapPin(m.Generation, "lost"), nil)
+	if err != nil {
 		counters.Close()
 		return nil, advise("opening the counters", err)
 	}
-	return &counts{counters, lost}, nil
+	return &counts{counters, lost, m.Reasons}, nil
 }
 
-// newCounts are those of a new generation. It attaches the tracepoint programs
-// in place of the former ones, so that no loss is counted twice.
-func newCounts(r root, g *generation, former *counts, shared bool, log *slog.Logger) (*counts, error) {
+// newCounts are those of a new generation; lost is a map to use instead of a new
+// one.
+func newCounts(r root, g *generation, lost *ebpf.Map) (*counts, error) {
 	counters, err := g.maps("counters").Clone()
 	if err != nil {
 		return nil, fmt.Errorf("opening the counters: %w", err)
 	}
-	c := &counts{counters: counters}
-	var reuse *ebpf.Map
-	if shared {
-		reuse = former.lost
+	if lost == nil {
+		spec := &ebpf.MapSpec{Name: "lost", Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: 8, MaxEntries: counters.MaxEntries()}
+		lost, err = ebpf.NewMap(spec)
+	} else {
+		lost, err = lost.Clone()
 	}
-	if c.lost, err = traceLost(r, g, reuse); err != nil {
-		log.Warn("packets lost after they were sent on are not counted", "error", err)
+	if err != nil {
+		counters.Close()
+		return nil, advise("making map lost", err)
+	}
+	c := &counts{counters, lost, reasonNames()}
+	if err := pinCopy(lost, r.mapPin(g.number, "lost")); err != nil {
+		c.close()
+		return nil, err
 	}
 	return c, nil
 }
 
 func (c *counts) close() {
 	c.counters.Close()
-	if c.lost != nil {
-		c.lost.Close()
-	}
+	c.lost.Close()
 }
 
-// traceLost loads the tracepoint programs for a generation and returns the map
-// they count in.
-func traceLost(r root, g *generation, reuse *ebpf.Map) (*ebpf.Map, error) {
+// traceLost loads the tracepoint programs of a generation and attaches them in
+// place of the former ones, so that no loss is counted twice.
+func traceLost(r root, g *generation, c *counts) error {
 	spec, err := loadLost()
 	if err != nil {
-		return nil, fmt.Errorf("reading the embedded object: %w", err)
+		return fmt.Errorf("reading the embedded object: %w", err)
 	}
 	here, err := netns()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := spec.Variables["netns"].Set(here); err != nil {
-		return nil, fmt.Errorf("setting constant netns: %w", err)
+		return fmt.Errorf("setting constant netns: %w", err)
 	}
-	spec.Maps["ports"].MaxEntries = g.maps("ports").MaxEntries()
-	spec.Maps["lost"].MaxEntries = g.maps("counters").MaxEntries()
-	shared := map[string]*ebpf.Map{"ports": g.maps("ports")}
-	if reuse != nil {
-		shared["lost"] = reuse
+	shared := map[string]*ebpf.Map{"ports": g.maps("ports"), "lost": c.lost}
+	for name, m := range shared {
+		spec.Maps[name].MaxEntries = m.MaxEntries()
 	}
 	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: shared})
 	if err != nil {
-		return nil, advise("loading the tracepoint programs", err)
+		return advise("loading the tracepoint programs", err)
 	}
 	defer coll.Close()
-	lost, err := coll.Maps["lost"].Clone()
-	if err != nil {
-		return nil, err
-	}
-	if err := pinLost(r, g.number, lost, coll, spec); err != nil {
-		lost.Close()
-		return nil, err
-	}
-	return lost, nil
-}
-
-func pinLost(r root, number int, lost *ebpf.Map, coll *ebpf.Collection, spec *ebpf.CollectionSpec) error {
-	clone, err := lost.Clone()
-	if err != nil {
-		return err
-	}
-	defer clone.Close()
-	if err := clone.Pin(r.mapPin(number, "lost")); err != nil {
-		return advise("pinning map lost", err)
-	}
 	for name, p := range coll.Programs {
-		tracepoint := strings.TrimPrefix(spec.Programs[name].SectionName, "raw_tp/")
-		pin := filepath.Join(r.lost(), tracepoint)
-		if err := os.Remove(pin); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return advise("removing "+pin, err)
-		}
-		l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: tracepoint, Program: p})
-		if err != nil {
-			return advise("attaching to tracepoint "+tracepoint, err)
-		}
-		err = l.Pin(pin)
-		l.Close()
-		if err != nil {
-			return advise("pinning "+pin, err)
+		if err := attachTracepoint(r, strings.TrimPrefix(spec.Programs[name].SectionName, "raw_tp/"), p); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// totals sums up every port that m knows, what it carried included.
-func (c *counts) totals(m *manifest) (map[string]totals, error) {
-	all := make(map[string]totals, len(m.Slots))
-	for name, slot := range m.Slots {
+func attachTracepoint(r root, name string, p *ebpf.Program) error {
+	pin := filepath.Join(r.lost(), name)
+	if err := os.Remove(pin); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return advise("removing "+pin, err)
+	}
+	l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: name, Program: p})
+	if err != nil {
+		return advise("attaching to tracepoint "+name, err)
+	}
+	defer l.Close()
+	return wrap("pinning "+pin, l.Pin(pin))
+}
+
+// final sums up what was counted for each port, and before that, when no program
+// counts here any more.
+func (c *counts) final(slots numbering[string], before map[string]totals) (map[string]totals, error) {
+	if err := gracePeriod(); err != nil {
+		return nil, err
+	}
+	all := maps.Clone(before)
+	if all == nil {
+		all = map[string]totals{}
+	}
+	for name, slot := range slots {
 		t, err := c.ofSlot(slot)
 		if err != nil {
 			return nil, err
 		}
-		t.add(m.Carried[name])
+		if t.Received.Packets == 0 && t.Lost == 0 {
+			continue
+		}
+		t.add(all[name])
 		all[name] = t
 	}
 	return all, nil
 }
 
+// ofSlot sums up the per-CPU records of a port: struct port_counters, which is
+// received and then the reasons, two 64-bit numbers each. Those of another build
+// may be others.
 func (c *counts) ofSlot(slot uint32) (totals, error) {
-	var perCPU []pipelinePortCounters
-	if err := c.counters.Lookup(slot, &perCPU); err != nil {
+	raw, err := c.counters.LookupBytes(slot)
+	if err != nil {
 		return totals{}, fmt.Errorf("reading the counters: %w", err)
 	}
-	t := totals{Reasons: map[string]Counter{}}
-	for _, cpu := range perCPU {
-		t.Received.add(Counter{cpu.Received.Packets, cpu.Received.Bytes})
-		for i, r := range cpu.Reasons {
-			if r.Packets != 0 {
-				t.count(Reason(i).String(), Counter{r.Packets, r.Bytes})
-			}
-		}
+	const bytes = 16
+	record := bytes * (1 + len(c.reasons))
+	if len(raw) == 0 || int(c.counters.ValueSize()) != record {
+		return totals{}, fmt.Errorf("reading the counters: %d bytes a port, not the %d of %d reasons", c.counters.ValueSize(), record, len(c.reasons))
 	}
-	if c.lost == nil {
-		return t, nil
+	t := totals{Reasons: map[string]Counter{}}
+	for at := 0; at < len(raw); at += bytes {
+		n := Counter{binary.NativeEndian.Uint64(raw[at:]), binary.NativeEndian.Uint64(raw[at+8:])}
+		switch i := at % record / bytes; {
+		case i == 0:
+			t.Received.add(n)
+		case n != Counter{}:
+			t.count(c.reasons[i-1], n)
+		}
 	}
 	var lost []uint64
 	if err := c.lost.Lookup(slot, &lost); err != nil {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/cilium/ebpf/rlimit"
 )
@@ -31,8 +32,9 @@ type Dataplane struct {
 	version string
 
 	mu       sync.Mutex // all below
-	lock     *os.File   // of the writer; nil when opened for reading
-	manifest manifest   // as last written
+	lock     *os.File   // of the writer; nil when opened for reading, or closed
+	reader   bool       // opened for reading
+	manifest manifest   // as last written, or read
 	gen      *generation
 	links    map[string]*portLink
 	counts   *counts
@@ -53,11 +55,15 @@ func Open(c Config) (*Dataplane, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.readManifest(); err != nil && !errors.Is(err, ErrNotLoaded) {
-		lock.Close()
-		return nil, err
-	}
 	d.lock = lock
+	m, err := d.root.readManifest()
+	if err == nil {
+		d.manifest = *m
+		err = d.checkNamespace()
+	}
+	if err != nil && !errors.Is(err, ErrNotLoaded) {
+		return nil, errors.Join(err, d.Close())
+	}
 	return d, nil
 }
 
@@ -65,14 +71,13 @@ func Open(c Config) (*Dataplane, error) {
 // that changes it. It returns ErrNotLoaded when nothing is pinned.
 func OpenReadOnly(bpffs string) (*Dataplane, error) {
 	d := newDataplane(Config{BPFFS: bpffs})
-	if err := d.readManifest(); err != nil {
+	d.reader = true
+	if err := d.follow(); err != nil {
 		return nil, err
 	}
-	counts, err := openCounts(d.root, d.manifest.Generation)
-	if err != nil {
-		return nil, err
+	if err := d.checkNamespace(); err != nil {
+		return nil, errors.Join(err, d.Close())
 	}
-	d.counts = counts
 	return d, nil
 }
 
@@ -83,41 +88,75 @@ func newDataplane(c Config) *Dataplane {
 	return &Dataplane{root: root(c.BPFFS), log: c.Log, version: c.Version, links: map[string]*portLink{}}
 }
 
-// readManifest refuses one of another network namespace.
-func (d *Dataplane) readManifest() error {
-	m, err := d.root.readManifest()
-	if err != nil {
-		return err
+// follow keeps a reader up with the writer. It tries again where it meets the
+// writer half way: writing the manifest, or taking a generation away.
+func (d *Dataplane) follow() (err error) {
+	if !d.reader {
+		return nil
 	}
-	here, err := netns()
-	if err != nil {
-		return err
+	for range 10 {
+		var m *manifest
+		if m, err = d.root.readManifest(); errors.Is(err, ErrNotLoaded) {
+			return err
+		}
+		if err == nil {
+			if err = d.openGeneration(m); err == nil {
+				return nil
+			}
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
-	if m.Netns != here {
-		return fmt.Errorf("%s: %w: use another bpffs directory for this one", string(d.root), ErrForeignNamespace)
+	return err
+}
+
+func (d *Dataplane) openGeneration(m *manifest) error {
+	if m.Generation != d.manifest.Generation {
+		counts, err := openCounts(d.root, m)
+		if err != nil {
+			return err
+		}
+		d.dropTwin()
+		if d.counts != nil {
+			d.counts.close()
+		}
+		d.counts = counts
 	}
 	d.manifest = *m
 	return nil
 }
 
-// Close releases what the process holds. The data path stays as it is.
+// checkNamespace refuses to handle the ports of one namespace from another.
+func (d *Dataplane) checkNamespace() error {
+	here, err := netns()
+	if err != nil {
+		return err
+	}
+	if d.manifest.Generation != 0 && d.manifest.Netns != here {
+		return fmt.Errorf("%s: %w: use another bpffs directory for this one", string(d.root), ErrForeignNamespace)
+	}
+	return nil
+}
+
+// Close releases what the process holds. The data path stays as it is. Close may
+// be called again.
 func (d *Dataplane) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, l := range d.links {
 		l.link.Close()
 	}
-	d.links = nil
+	clear(d.links)
 	d.dropTwin()
 	if d.counts != nil {
 		d.counts.close()
 	}
 	if d.gen != nil {
 		d.gen.close()
-		d.gen = nil
 	}
-	if d.lock != nil {
-		return d.lock.Close()
+	lock := d.lock
+	d.counts, d.gen, d.lock, d.reader, d.manifest = nil, nil, nil, false, manifest{}
+	if lock != nil {
+		return lock.Close()
 	}
 	return nil
 }

@@ -32,21 +32,20 @@ func Detach(bpffs string, ports []string) ([]string, error) {
 			return nil, fmt.Errorf("port %s: not attached (attached: %v)", name, attached)
 		}
 	}
-	if ports == nil {
+	if len(ports) == 0 {
 		ports = attached
 	}
-	for i, name := range ports {
+	var detached []string
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(ports))) {
 		if err := detachPinned(r, name); err != nil {
-			return ports[:i], err
+			return detached, err
 		}
+		detached = append(detached, name)
 	}
 	if len(r.pinnedPorts()) > 0 {
-		return ports, nil
+		return detached, r.forget(detached)
 	}
-	if err := os.RemoveAll(bpffs); err != nil {
-		return ports, advise("removing "+bpffs, err)
-	}
-	return ports, nil
+	return detached, r.remove()
 }
 
 func detachPinned(r root, name string) error {
@@ -55,4 +54,14 @@ func detachPinned(r root, name string) error {
 		return advise("opening the link of "+name, err)
 	}
 	return dropLink(r, name, l)
+}
+
+// forget takes ports out of the manifest.
+func (r root) forget(ports []string) error {
+	m, err := r.readManifest()
+	if err != nil {
+		return err
+	}
+	m.Ports = slices.DeleteFunc(m.Ports, func(p portRecord) bool { return slices.Contains(ports, p.Name) })
+	return r.writeManifest(m)
 }

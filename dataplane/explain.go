@@ -3,7 +3,9 @@
 package dataplane
 
 import (
+	"errors"
 	"fmt"
+	"os"
 
 	"github.com/cilium/ebpf"
 )
@@ -39,17 +41,22 @@ var ownMaps = map[string]bool{"counters": true, "scratches": true, "programs": t
 func (d *Dataplane) Explain(ifindex int, frame []byte) (Explanation, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.manifest.Generation == 0 {
-		return Explanation{}, ErrNotLoaded
-	}
-	if d.twin == nil {
-		t, err := newTwin(d.root, d.manifest.Generation, d.manifest.Sizes, true)
-		if err != nil {
-			return Explanation{}, err
-		}
-		d.twin = t
+	if err := d.wantTwin(); err != nil {
+		return Explanation{}, err
 	}
 	return d.twin.run(ifindex, frame)
+}
+
+func (d *Dataplane) wantTwin() (err error) {
+	for range 3 { // a reader can meet the writer half way: see follow
+		if err = d.follow(); err != nil || d.twin != nil {
+			return err
+		}
+		if d.twin, err = newTwin(d.root, &d.manifest, true); !d.reader || !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return err
 }
 
 func (d *Dataplane) dropTwin() {
@@ -61,8 +68,14 @@ func (d *Dataplane) dropTwin() {
 
 // newTwin loads one, with its notes switched on or, as the live programs are,
 // without.
-func newTwin(r root, number int, s sizes, notes bool) (*twin, error) {
-	spec, err := pipelineSpec(s, notes)
+func newTwin(r root, m *manifest, notes bool) (*twin, error) {
+	if m.Generation == 0 {
+		return nil, ErrNotLoaded
+	}
+	if m.Object != objectHash() {
+		return nil, fmt.Errorf("loading the twin: version %s loaded other programs than this one has: use that version, or restart the daemon with this one", m.Version)
+	}
+	spec, err := pipelineSpec(m.Sizes, notes)
 	if err != nil {
 		return nil, err
 	}
@@ -76,11 +89,11 @@ func newTwin(r root, number int, s sizes, notes bool) (*twin, error) {
 		if ownMaps[name] {
 			continue
 		}
-		m, err := ebpf.LoadPinnedMap(r.mapPin(number, name), nil)
+		pinned, err := ebpf.LoadPinnedMap(r.mapPin(m.Generation, name), nil)
 		if err != nil {
 			return nil, advise("opening map "+name, err)
 		}
-		shared[name] = m
+		shared[name] = pinned
 	}
 	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: shared})
 	if err != nil {

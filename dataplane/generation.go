@@ -3,7 +3,6 @@
 package dataplane
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"unsafe"
@@ -61,19 +60,22 @@ func (g *generation) pin(r root) error {
 		}
 	}
 	for name, m := range g.coll.Maps {
-		// A map that another generation has pinned is told where that is: a
-		// clone knows nothing of it.
-		clone, err := m.Clone()
-		if err != nil {
-			return advise("pinning map "+name, err)
-		}
-		err = clone.Pin(r.mapPin(g.number, name))
-		clone.Close()
-		if err != nil {
-			return advise("pinning map "+name, err)
+		if err := pinCopy(m, r.mapPin(g.number, name)); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// pinCopy pins a map that may be pinned by another generation, too. The map is
+// told where that is; a clone knows nothing of it.
+func pinCopy(m *ebpf.Map, pin string) error {
+	clone, err := m.Clone()
+	if err != nil {
+		return advise("pinning "+pin, err)
+	}
+	defer clone.Close()
+	return wrap("pinning "+pin, clone.Pin(pin))
 }
 
 // mapPrefixes maps the prefix table into this process, where package lpm
@@ -102,12 +104,7 @@ func (g *generation) close() {
 	g.coll.Close()
 }
 
-// remove takes the generation away. No port may be bound to it any more.
-func (g *generation) remove(r root) error {
-	g.close()
-	return removeGeneration(r, g.number)
-}
-
+// removeGeneration takes one away. No port may be bound to it any more.
 func removeGeneration(r root, number int) error {
 	if err := os.RemoveAll(r.generation(number)); err != nil {
 		return fmt.Errorf("removing generation %d: %w", number, err)
@@ -119,8 +116,29 @@ func removeGeneration(r root, number int) error {
 // membarrier's global command is the kernel's synchronize_rcu.
 func gracePeriod() error {
 	_, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, 1 /* MEMBARRIER_CMD_GLOBAL */, 0, 0)
-	if errno != 0 && !errors.Is(errno, unix.ENOSYS) {
-		return fmt.Errorf("waiting for the programs to pass: %w", errno)
+	if errno == 0 {
+		return nil
+	}
+	if err := waitByMap(); err != nil {
+		return fmt.Errorf("waiting for the programs to pass: %w", err)
 	}
 	return nil
+}
+
+// waitByMap is for kernels with nohz_full, which refuse membarrier: they wait as
+// well before they return from a change of a map of maps (maybe_wait_bpf_programs
+// in kernel/bpf/syscall.c).
+func waitByMap() error {
+	spec := &ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: 4, MaxEntries: 1}
+	inner, err := ebpf.NewMap(spec)
+	if err != nil {
+		return err
+	}
+	defer inner.Close()
+	outer, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.ArrayOfMaps, KeySize: 4, ValueSize: 4, MaxEntries: 1, InnerMap: spec})
+	if err != nil {
+		return err
+	}
+	defer outer.Close()
+	return outer.Put(uint32(0), inner)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // image is what the maps of a generation hold, entry by entry, but for
@@ -206,19 +207,16 @@ func flag(on bool) uint32 {
 
 // check refuses a state that does not fit together or into its limits.
 func (s State) check() error {
-	names := map[string]bool{}
-	for _, p := range s.Ports {
-		if names[p.Name] {
-			return fmt.Errorf("port %s: named twice", p.Name)
-		}
-		names[p.Name] = true
-		if p.Ifindex <= 0 || p.Ifindex > s.Limits.Ifindex {
-			return &LimitError{Limit: "ifindex", Have: s.Limits.Ifindex, Want: p.Ifindex}
-		}
+	if err := s.checkPorts(); err != nil {
+		return err
 	}
 	for _, l := range s.L3 {
-		if top := max(l.Ifindex, l.Port, slices.Max(l.arrivesOn())); top > s.Limits.Ifindex {
+		devices := slices.Concat(l.arrivesOn(), []int{l.Ifindex, l.Port})
+		if top := slices.Max(devices); top > s.Limits.Ifindex {
 			return &LimitError{Limit: "ifindex", Have: s.Limits.Ifindex, Want: top}
+		}
+		if slices.Min(devices) <= 0 {
+			return fmt.Errorf("L3 interface %s: no interface has an index below 1", l.Name)
 		}
 		if l.VID > 4094 {
 			return fmt.Errorf("L3 interface %s: VLAN ID %d is above 4094", l.Name, l.VID)
@@ -230,4 +228,27 @@ func (s State) check() error {
 		}
 	}
 	return checkClasses(s.Classes, s.Limits)
+}
+
+func (s State) checkPorts() error {
+	names, devices := map[string]bool{}, map[int]string{}
+	for _, p := range s.Ports {
+		other, taken := devices[p.Ifindex]
+		switch {
+		case p.Name == "" || strings.Contains(p.Name, "/"):
+			return fmt.Errorf("port %q: no interface can have this name", p.Name)
+		case names[p.Name]:
+			return fmt.Errorf("port %s: named twice", p.Name)
+		case taken:
+			return fmt.Errorf("port %s: the same interface as port %s", p.Name, other)
+		case p.Ifindex <= 0:
+			return fmt.Errorf("port %s: no interface has an index below 1", p.Name)
+		case p.Ifindex > s.Limits.Ifindex:
+			return &LimitError{Limit: "ifindex", Have: s.Limits.Ifindex, Want: p.Ifindex}
+		case !slices.Contains([]Mode{"", Auto, Native, Generic}, p.Mode):
+			return fmt.Errorf("port %s: mode %q is none of auto, native, generic", p.Name, p.Mode)
+		}
+		names[p.Name], devices[p.Ifindex] = true, p.Name
+	}
+	return nil
 }

@@ -29,12 +29,7 @@ func attach(r root, p Port, prog *ebpf.Program) (*portLink, error) {
 		var l link.Link
 		l, err = link.AttachXDP(link.XDPOptions{Program: prog, Interface: p.Ifindex, Flags: attachFlags(mode)})
 		if err == nil {
-			err = pinLink(r, p.Name, l)
-			if err != nil {
-				l.Close()
-				return nil, err
-			}
-			return &portLink{portRecord{p.Name, p.Ifindex, mode}, l}, nil
+			return keepLink(r, p.Name, mode, l)
 		}
 		err = attachError(p.Name, mode, err)
 		if errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EEXIST) {
@@ -42,6 +37,19 @@ func attach(r root, p Port, prog *ebpf.Program) (*portLink, error) {
 		}
 	}
 	return nil, err
+}
+
+// keepLink pins a link that was just made.
+func keepLink(r root, name string, mode Mode, l link.Link) (*portLink, error) {
+	record, err := linkRecord(name, mode, l)
+	if err == nil {
+		err = pinLink(r, name, l)
+	}
+	if err != nil {
+		l.Close()
+		return nil, err
+	}
+	return &portLink{record, l}, nil
 }
 
 func attachFlags(mode Mode) link.XDPAttachFlags {
@@ -60,39 +68,44 @@ func pinLink(r root, port string, l link.Link) error {
 	return wrap("pinning the link of "+port, l.Pin(pin))
 }
 
-// adopt takes over the pinned link of a port. It returns nil where there is none
-// that could still be used; what was pinned is gone then. known is what the
-// manifest says of the port.
-func adopt(r root, p Port, known *portRecord) (*portLink, error) {
-	l, err := link.LoadPinnedLink(r.link(p.Name), nil)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
+// adopt takes over the pinned link of a port. The kernel does not tell the mode;
+// it is unknown if the process that attached it was killed before it wrote that
+// down.
+func adopt(r root, name string, known []portRecord) (*portLink, error) {
+	l, err := link.LoadPinnedLink(r.link(name), nil)
 	if err != nil {
-		return nil, advise("opening the link of "+p.Name, err)
+		return nil, advise("opening the link of "+name, err)
 	}
-	ifindex, err := linkIfindex(l)
+	record, err := linkRecord(name, "", l)
 	if err != nil {
 		l.Close()
 		return nil, err
 	}
-	if ifindex != p.Ifindex || known == nil || known.Ifindex != ifindex {
-		return nil, dropLink(r, p.Name, l)
+	for _, k := range known {
+		if k.Link == record.Link {
+			record.Mode = k.Mode
+		}
 	}
-	return &portLink{*known, l}, nil
+	return &portLink{record, l}, nil
 }
 
-// linkIfindex is 0 when the device has gone: the link is severed then.
-func linkIfindex(l link.Link) (int, error) {
+// linkRecord asks the kernel what it knows of a link.
+func linkRecord(name string, mode Mode, l link.Link) (portRecord, error) {
 	info, err := l.Info()
 	if err != nil {
-		return 0, fmt.Errorf("asking about a link: %w", err)
+		return portRecord{}, fmt.Errorf("asking about the link of %s: %w", name, err)
 	}
 	xdp := info.XDP()
 	if xdp == nil {
-		return 0, errors.New("asking about a link: it is none of XDP")
+		return portRecord{}, fmt.Errorf("asking about the link of %s: it is none of XDP", name)
 	}
-	return int(xdp.Ifindex), nil
+	return portRecord{Name: name, Ifindex: int(xdp.Ifindex), Mode: mode, Link: uint32(info.ID)}, nil
+}
+
+// severed tells whether the device has gone: its link is good for nothing then.
+func (l *portLink) severed() bool {
+	now, err := linkRecord(l.Name, l.Mode, l.link)
+	return err == nil && now.Ifindex == 0
 }
 
 // dropLink detaches: a link ends with its last pin and descriptor.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"os"
+	"slices"
 
 	"github.com/cilium/ebpf"
 )
@@ -22,10 +23,11 @@ type manifest struct {
 	Generation int               `json:"generation"`
 	Object     string            `json:"object"` // hash of the programs
 	Sizes      sizes             `json:"sizes"`
-	Maps       map[string]string `json:"maps"` // hashes of those in stateMaps
+	Maps       map[string]string `json:"maps"`    // hashes of those in stateMaps
+	Reasons    []string          `json:"reasons"` // as the counters lay them out
 	Slots      numbering[string] `json:"slots"`
 	Ports      []portRecord      `json:"ports"`
-	// Carried holds, by port, what was counted in maps that are gone.
+	// Carried holds, by port of Slots, what was counted in maps that are gone.
 	Carried map[string]totals `json:"carried,omitempty"`
 }
 
@@ -33,6 +35,7 @@ type portRecord struct {
 	Name    string `json:"name"`
 	Ifindex int    `json:"ifindex"`
 	Mode    Mode   `json:"mode"` // as obtained
+	Link    uint32 `json:"link"` // the kernel's number of it
 }
 
 const manifestBytes = 1 << 20
@@ -121,4 +124,38 @@ func wrap(doing string, err error) error {
 		return nil
 	}
 	return advise(doing, err)
+}
+
+// saveManifest notes what the next process has to know. It is the last step of a
+// change, which is done with it.
+func (d *Dataplane) saveManifest(t *transaction, want *image, carried map[string]totals) error {
+	here, err := netns()
+	if err != nil {
+		return err
+	}
+	spec, err := pipelineSpec(d.gen.sizes, false)
+	if err != nil {
+		return err
+	}
+	m := manifest{Version: d.version, Netns: here, Generation: d.gen.number, Object: objectHash(), Sizes: d.gen.sizes,
+		Maps: map[string]string{}, Reasons: reasonNames(), Slots: want.numbers.slots, Carried: map[string]totals{}}
+	for _, name := range stateMaps {
+		m.Maps[name] = mapHash(spec.Maps[name])
+	}
+	for name := range m.Slots {
+		if c, ok := carried[name]; ok {
+			m.Carried[name] = c
+		}
+	}
+	for _, l := range d.links {
+		m.Ports = append(m.Ports, l.portRecord)
+	}
+	slices.SortFunc(m.Ports, func(a, b portRecord) int { return a.Ifindex - b.Ifindex })
+	return t.do("manifest", func() error {
+		err := d.root.writeManifest(&m)
+		if err == nil {
+			d.manifest = m
+		}
+		return err
+	}, nil)
 }

@@ -30,10 +30,10 @@ const (
 func (d *Dataplane) Measure(ifindex int, frame []byte) (time.Duration, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.manifest.Generation == 0 {
-		return 0, ErrNotLoaded
+	if err := d.follow(); err != nil {
+		return 0, err
 	}
-	copied, err := newTwin(d.root, d.manifest.Generation, d.manifest.Sizes, false)
+	copied, err := newTwin(d.root, &d.manifest, false)
 	if err != nil {
 		return 0, err
 	}

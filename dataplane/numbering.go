@@ -2,7 +2,10 @@
 
 package dataplane
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
 // numbering gives things dense numbers that they keep for as long as they are
 // there. It is a value: assign leaves it as it was.
@@ -24,7 +27,7 @@ func (n numbering[K]) assign(wanted []K, first, limit int, name string) (numberi
 		number, ok := n[k]
 		for !ok {
 			if int(free) >= limit {
-				return nil, &LimitError{Limit: name, Have: limit - first, Want: len(wanted)}
+				return nil, &LimitError{Limit: name, Have: limit - first, Want: distinct(wanted)}
 			}
 			number, ok = free, !taken[free]
 			free++
@@ -34,23 +37,15 @@ func (n numbering[K]) assign(wanted []K, first, limit int, name string) (numberi
 	return next, nil
 }
 
-// keep is assign for things that keep their number when they are gone, until
-// the numbers run out.
+// keep is assign for things that keep their number when they are gone.
 func (n numbering[K]) keep(wanted []K, limit int, name string) (numbering[K], error) {
-	all := make([]K, 0, len(n)+len(wanted))
-	for k := range maps.Keys(n) {
-		all = append(all, k)
+	return n.assign(slices.Concat(slices.Collect(maps.Keys(n)), wanted), 0, limit, name)
+}
+
+func distinct[K comparable](all []K) int {
+	set := map[K]bool{}
+	for _, k := range all {
+		set[k] = true
 	}
-	kept, err := n.assign(append(all, wanted...), 0, limit, name)
-	if err == nil {
-		return kept, nil
-	}
-	// Out of numbers: those of the absent go.
-	present := numbering[K]{}
-	for _, k := range wanted {
-		if number, ok := n[k]; ok {
-			present[k] = number
-		}
-	}
-	return present.assign(wanted, 0, limit, name)
+	return len(set)
 }

@@ -9,35 +9,79 @@ import (
 	"slices"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
 )
 
 // attachPorts attaches those ports of s that have no link yet, and those whose
 // device or mode has changed.
 func (d *Dataplane) attachPorts(t *transaction, s State, want *image) error {
 	for _, p := range s.Ports {
+		if err := d.rename(t, p); err != nil {
+			return err
+		}
 		if d.stillAttached(p) {
 			continue
 		}
-		if err := d.replace(t, p, want); err != nil {
+		if err := d.replace(t, p, s, want); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// linkOn finds the link of a device.
+func (d *Dataplane) linkOn(ifindex int) *portLink {
+	for _, l := range d.links {
+		if l.Ifindex == ifindex {
+			return l
+		}
+	}
+	return nil
+}
+
+// rename keeps the link of a device that has got another name.
+func (d *Dataplane) rename(t *transaction, p Port) error {
+	l := d.linkOn(p.Ifindex)
+	if l == nil || l.Name == p.Name {
+		return nil
+	}
+	if other := d.links[p.Name]; other != nil {
+		if err := d.detachPort(t, other); err != nil {
+			return err
+		}
+	}
+	old := l.Name
+	return t.do("renaming "+old+" to "+p.Name,
+		func() error { return d.renameLink(l, p.Name) },
+		func() error { return d.renameLink(l, old) })
+}
+
+func (d *Dataplane) renameLink(l *portLink, name string) error {
+	if err := os.Rename(d.root.link(l.Name), d.root.link(name)); err != nil {
+		return advise("renaming the link of "+l.Name, err)
+	}
+	delete(d.links, l.Name)
+	l.Name = name
+	d.links[name] = l
+	return nil
+}
+
 // stillAttached asks the kernel, too: a link is severed when its device goes.
 func (d *Dataplane) stillAttached(p Port) bool {
 	l := d.links[p.Name]
-	if l == nil || l.Ifindex != p.Ifindex || p.Mode != Auto && p.Mode != "" && p.Mode != l.Mode {
+	if l == nil || l.Ifindex != p.Ifindex || !p.accepts(l.Mode) {
 		return false
 	}
-	ifindex, err := linkIfindex(l.link)
-	return err == nil && ifindex == p.Ifindex
+	return !l.severed()
+}
+
+// accepts tells whether a port that is attached in a mode may stay so. The mode
+// of a link that a killed process left may be unknown.
+func (p Port) accepts(m Mode) bool {
+	return m != "" && (p.Mode == m || p.Mode == Auto || p.Mode == "")
 }
 
 // replace attaches a port anew, in place of what link it had.
-func (d *Dataplane) replace(t *transaction, p Port, want *image) error {
+func (d *Dataplane) replace(t *transaction, p Port, s State, want *image) error {
 	if old := d.links[p.Name]; old != nil {
 		if err := d.detachPort(t, old); err != nil {
 			return err
@@ -53,24 +97,25 @@ func (d *Dataplane) replace(t *transaction, p Port, want *image) error {
 	if err != nil {
 		return err
 	}
-	return d.writeGeneric(t, p.Ifindex, want)
+	return d.writeGeneric(t, s, want)
 }
 
 // writeGeneric corrects the record of a port that turned out to be attached in
 // generic mode. Until then it was held to what native mode needs.
-func (d *Dataplane) writeGeneric(t *transaction, ifindex int, want *image) error {
+func (d *Dataplane) writeGeneric(t *transaction, s State, want *image) error {
 	before := maps.Clone(want.ports)
-	d.markGeneric(want)
+	d.markGeneric(s, want)
 	return setEntries(t, d.gen.maps("ports"), "port", before, want.ports)
 }
 
-// markGeneric notes in an image which ports are attached in generic mode.
-func (d *Dataplane) markGeneric(im *image) {
-	for _, l := range d.links {
-		record, ok := im.ports[uint32(l.Ifindex)]
-		if ok && l.Mode == Generic {
+// markGeneric notes in an image which ports are attached in generic mode, and
+// are to stay so.
+func (d *Dataplane) markGeneric(s State, im *image) {
+	for _, p := range s.Ports {
+		if l := d.linkOn(p.Ifindex); l != nil && l.Mode == Generic && p.accepts(Generic) {
+			record := im.ports[uint32(p.Ifindex)]
 			record.Generic = 1
-			im.ports[uint32(l.Ifindex)] = record
+			im.ports[uint32(p.Ifindex)] = record
 		}
 	}
 }
@@ -89,8 +134,7 @@ func (d *Dataplane) detachOthers(t *transaction, s State) error {
 }
 
 func (d *Dataplane) detachPort(t *transaction, l *portLink) error {
-	if ifindex, err := linkIfindex(l.link); err == nil && ifindex == 0 {
-		// Its device has gone: there would be nothing to go back to.
+	if l.severed() { // there would be nothing to go back to
 		return t.do("forgetting "+l.Name, func() error { return d.drop(l.Name) }, nil)
 	}
 	return t.do("detaching "+l.Name, func() error { return d.drop(l.Name) }, func() error {
@@ -111,42 +155,18 @@ func (d *Dataplane) drop(name string) error {
 	return dropLink(d.root, name, l.link)
 }
 
-// adoptLinks opens the pinned links of the ports of s that are still theirs.
-// All others are gone afterwards.
-func (d *Dataplane) adoptLinks(s State) error {
-	for _, p := range s.Ports {
-		if d.links[p.Name] != nil {
-			continue
-		}
-		known := slices.IndexFunc(d.manifest.Ports, func(r portRecord) bool { return r.Name == p.Name })
-		var record *portRecord
-		if known >= 0 {
-			record = &d.manifest.Ports[known]
-		}
-		l, err := adopt(d.root, p, record)
-		if err != nil {
-			return err
-		}
-		if l != nil {
-			d.links[p.Name] = l
-		}
-	}
-	return nil
-}
-
-// detachStrays takes off ports that a former process attached and s lacks.
-func (d *Dataplane) detachStrays() error {
+// adoptLinks opens the links that a former process left, also those of ports
+// that are to go.
+func (d *Dataplane) adoptLinks() error {
 	for _, name := range d.root.pinnedPorts() {
 		if d.links[name] != nil {
 			continue
 		}
-		l, err := link.LoadPinnedLink(d.root.link(name), nil)
+		l, err := adopt(d.root, name, d.manifest.Ports)
 		if err != nil {
-			return advise("opening the link of "+name, err)
-		}
-		if err := dropLink(d.root, name, l); err != nil {
 			return err
 		}
+		d.links[name] = l
 	}
 	return nil
 }
@@ -154,8 +174,8 @@ func (d *Dataplane) detachStrays() error {
 // moveLinks puts the program of the live generation on all links.
 func (d *Dataplane) moveLinks(t *transaction) error {
 	for name, l := range d.links {
-		if ifindex, err := linkIfindex(l.link); err == nil && ifindex == 0 {
-			continue // severed: the port is attached anew, if its device is back
+		if l.severed() {
+			continue // the port is attached anew, if its device is back
 		}
 		err := t.do("moving "+name, func() error { return l.link.Update(d.gen.decide()) }, func() error {
 			if t.back == nil {

@@ -5,7 +5,6 @@ package dataplane
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/cilium/ebpf"
@@ -24,10 +23,11 @@ func (d *Dataplane) renew(ctx context.Context, s State, present sizes) error {
 		return err
 	}
 	if err := d.switchTo(ctx, s, next, before); err != nil {
-		next.gen.close()
+		next.close()
 		return errors.Join(err, removeGeneration(d.root, next.gen.number))
 	}
-	return d.cleanUp(before)
+	d.cleanUp(before)
+	return nil
 }
 
 // former is what there was before a new generation.
@@ -44,17 +44,21 @@ type successor struct {
 	shared bool // it counts in the maps of the former one
 }
 
+func (n *successor) close() {
+	n.counts.close()
+	n.gen.close()
+}
+
 func (d *Dataplane) present() former {
-	f := former{gen: d.gen, counts: d.counts}
-	if f.counts == nil && d.manifest.Generation != 0 {
-		counts, err := openCounts(d.root, d.manifest.Generation)
+	if d.counts == nil && d.manifest.Generation != 0 {
+		counts, err := openCounts(d.root, &d.manifest)
 		if err != nil {
 			d.log.Warn("counters of the former data path are lost", "error", err)
 		} else {
-			f.counts = counts
+			d.counts = counts
 		}
 	}
-	return f
+	return former{d.gen, d.counts}
 }
 
 func (d *Dataplane) load(s State, before former, present sizes) (*successor, error) {
@@ -64,24 +68,38 @@ func (d *Dataplane) load(s State, before former, present sizes) (*successor, err
 		return nil, err
 	}
 	next := &successor{shared: before.counts != nil && d.manifest.Maps["counters"] == mapHash(spec.Maps["counters"])}
-	numbered := &image{}
-	if before.gen != nil {
-		numbered.numbers = before.gen.image.numbers
-	}
-	numbered.numbers.slots = nil
-	var reuse map[string]*ebpf.Map
-	if next.shared {
-		numbered.numbers.slots = d.manifest.Slots
-		reuse = map[string]*ebpf.Map{"counters": before.counts.counters}
-	}
-	if next.image, err = newImage(s, numbered, uint32(size.Rules/2)); err != nil {
+	if next.image, err = d.numberedImage(s, size, next); err != nil {
 		return nil, err
 	}
 	size.Blocks = blockEntries(next.image.prefixes, size.Blocks)
+	var reuse map[string]*ebpf.Map
+	var lost *ebpf.Map
+	if next.shared {
+		reuse = map[string]*ebpf.Map{"counters": before.counts.counters}
+		lost = before.counts.lost
+	}
 	if next.gen, err = newGeneration(d.root, d.nextNumber(), size, reuse); err != nil {
 		return nil, err
 	}
+	if next.counts, err = newCounts(d.root, next.gen, lost); err != nil {
+		next.gen.close()
+		return nil, errors.Join(err, removeGeneration(d.root, next.gen.number))
+	}
 	return next, nil
+}
+
+// numberedImage keeps the numbers of the counters if next shares them. Where
+// those of ports that have gone leave no room, it gets counters of its own.
+func (d *Dataplane) numberedImage(s State, size sizes, next *successor) (*image, error) {
+	half := uint32(size.Rules / 2)
+	if next.shared {
+		im, err := newImage(s, &image{numbers: numbers{slots: d.manifest.Slots}}, half)
+		if err == nil {
+			return im, nil
+		}
+		next.shared = false
+	}
+	return newImage(s, &image{}, half)
 }
 
 // nextNumber is above all that are there: a killed process may have left one.
@@ -98,27 +116,26 @@ func (d *Dataplane) switchTo(ctx context.Context, s State, next *successor, befo
 	if old != nil {
 		defer old.Close()
 	}
-	if before.gen == nil {
-		if err := d.adoptLinks(s); err != nil {
-			return err
-		}
+	if err := d.adoptLinks(); err != nil {
+		return err
 	}
 	t := &transaction{ctx: ctx, hook: d.hook, back: old}
-	kept := d.manifest
 	d.gen = next.gen
 	if err := d.switchSteps(t, s, next, before); err != nil {
 		if undo := t.rollback(); undo != nil {
 			d.log.Error("going back to the former generation", "error", undo)
 		}
-		d.gen, d.counts, d.manifest = before.gen, before.counts, kept
+		d.gen = before.gen
+		d.keepCounts(next, before)
 		return err
 	}
 	next.gen.image = next.image
+	d.counts = next.counts
 	return nil
 }
 
 func (d *Dataplane) switchSteps(t *transaction, s State, next *successor, before former) error {
-	d.markGeneric(next.image)
+	d.markGeneric(s, next.image)
 	if err := next.gen.write(t, &image{}, next.image); err != nil {
 		return err
 	}
@@ -131,84 +148,54 @@ func (d *Dataplane) switchSteps(t *transaction, s State, next *successor, before
 	if err := d.detachOthers(t, s); err != nil {
 		return err
 	}
-	err := t.do("counting", func() error { return d.switchCounts(next, before) }, func() error {
-		d.counts.close() // the tracepoints go on with the new map of ports, which is as good
-		return nil
-	})
+	carried := d.manifest.Carried
+	err := t.do("carrying the counters over", func() (err error) {
+		if before.counts != nil && !next.shared {
+			carried, err = before.counts.final(d.manifest.Slots, carried)
+		}
+		return err
+	}, nil)
 	if err != nil {
 		return err
 	}
-	return d.saveManifest(t, next.image)
+	return d.saveManifest(t, next.image, carried)
 }
 
-// switchCounts opens the counters of the new generation, and carries over what
-// the old ones hold if it does not share them.
-func (d *Dataplane) switchCounts(next *successor, before former) error {
-	fresh, err := newCounts(d.root, next.gen, before.counts, next.shared, d.log)
+// keepCounts saves what ports counted in a generation that came to nothing.
+func (d *Dataplane) keepCounts(next *successor, before former) {
+	if before.counts == nil || next.shared {
+		return
+	}
+	carried, err := next.counts.final(next.image.numbers.slots, d.manifest.Carried)
 	if err != nil {
-		return err
+		d.log.Warn("some packets are missing in the counters", "error", err)
+		return
 	}
-	if before.counts != nil && !next.shared {
-		if err := gracePeriod(); err != nil {
-			return err
-		}
-		if d.manifest.Carried, err = before.counts.totals(&d.manifest); err != nil {
-			return fmt.Errorf("carrying the counters over: %w", err)
-		}
+	d.manifest.Carried = carried
+	if err := d.root.writeManifest(&d.manifest); err != nil {
+		d.log.Warn("some packets will be missing in the counters after a restart", "error", err)
 	}
-	d.counts = fresh
-	return nil
 }
 
-// cleanUp takes away all generations but the live one.
-func (d *Dataplane) cleanUp(before former) error {
+// cleanUp takes away all generations but the live one. What it can't take away
+// is in nobody's way.
+func (d *Dataplane) cleanUp(before former) {
 	d.dropTwin()
+	if err := traceLost(d.root, d.gen, d.counts); err != nil {
+		d.log.Warn("packets lost after they were sent on are not counted", "error", err)
+	}
 	if before.counts != nil {
 		before.counts.close()
 	}
 	if before.gen != nil {
 		before.gen.close()
 	}
-	errs := []error{d.detachStrays()}
 	for _, n := range d.root.generations() {
-		if n != d.gen.number {
-			errs = append(errs, removeGeneration(d.root, n))
+		if n == d.gen.number {
+			continue
+		}
+		if err := removeGeneration(d.root, n); err != nil {
+			d.log.Warn("a former generation is still there", "error", err)
 		}
 	}
-	return errors.Join(errs...)
-}
-
-// saveManifest notes what the next process has to know.
-func (d *Dataplane) saveManifest(t *transaction, want *image) error {
-	here, err := netns()
-	if err != nil {
-		return err
-	}
-	spec, err := pipelineSpec(d.gen.sizes, false)
-	if err != nil {
-		return err
-	}
-	m := manifest{Version: d.version, Netns: here, Generation: d.gen.number, Object: objectHash(), Sizes: d.gen.sizes,
-		Maps: map[string]string{}, Slots: want.numbers.slots, Carried: d.manifest.Carried}
-	for _, name := range stateMaps {
-		m.Maps[name] = mapHash(spec.Maps[name])
-	}
-	for _, l := range d.links {
-		m.Ports = append(m.Ports, l.portRecord)
-	}
-	slices.SortFunc(m.Ports, func(a, b portRecord) int { return a.Ifindex - b.Ifindex })
-	kept := d.manifest
-	return t.do("manifest", func() error {
-		err := d.root.writeManifest(&m)
-		if err == nil {
-			d.manifest = m
-		}
-		return err
-	}, func() error {
-		d.manifest = kept
-		if kept.Generation == 0 {
-			return nil
-		}
-		return d.root.writeManifest(&kept)
-	})
 }

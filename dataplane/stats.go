@@ -38,6 +38,9 @@ type PortStats struct {
 func (d *Dataplane) Stats() (Stats, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if err := d.follow(); err != nil {
+		return Stats{}, err
+	}
 	if d.counts == nil {
 		return Stats{}, ErrNotLoaded
 	}
