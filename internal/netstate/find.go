@@ -68,6 +68,7 @@ func (l Lookup) encode() ([]byte, error) {
 		body[0] = unix.AF_INET6
 	} else {
 		body[3] = l.TOS
+		nativePutUint32(body[8:], unix.RTM_F_LOOKUP_TABLE) // IPv4 would say main for all
 	}
 	attrs := netlink.NewAttributeEncoder()
 	attrs.Bytes(unix.RTA_DST, l.Destination.AsSlice())
@@ -103,8 +104,8 @@ func refusalText(err error) string {
 		{unix.ENETUNREACH, "unreachable: no route"},
 		{unix.EHOSTUNREACH, "unreachable"},
 		{unix.EACCES, "prohibited"},
-		{unix.EINVAL, "blackhole, or an address that is not forwarded"},
-		{unix.EXDEV, "refused: rp_filter, or a source that is our own"},
+		{unix.EINVAL, "refused: blackhole, rp_filter, or an address that no router takes"},
+		{unix.EXDEV, "refused: rp_filter"}, // before Linux 6.14
 	} {
 		if errors.Is(err, r.errno) {
 			return r.text
