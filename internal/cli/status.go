@@ -37,7 +37,7 @@ func printStatus(w io.Writer, s control.Status, _ *control.Status) {
 		if d.LastApply.Error == "" {
 			fmt.Fprintf(w, "done")
 		} else {
-			fmt.Fprintf(w, "failed: %s", d.LastApply.Error)
+			fmt.Fprintf(w, "failed: %s", strings.ReplaceAll(d.LastApply.Error, "\n", "; "))
 		}
 		fmt.Fprintf(w, " (%d done, %d failed)\n", d.Applies.OK, d.Applies.Failed)
 	} else {

@@ -4,6 +4,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"os"
 	"time"
@@ -17,6 +18,30 @@ type backend struct {
 	version string
 	started time.Time
 	notes   []control.Warning // of the start; they hold as long as the daemon lives
+}
+
+// shed drops what the start needed and the work does not.
+func (b *backend) shed(ctx context.Context, drop func(extra []uint) error) error {
+	view, err := b.machine.Read(ctx)
+	if err != nil {
+		return err
+	}
+	extra := namespaceCapabilities(view)
+	err = drop(extra)
+	text := ""
+	switch {
+	case errors.Is(err, errCgo):
+		text = err.Error()
+	case err != nil:
+		return err
+	case len(extra) > 0:
+		text = "CAP_SYS_ADMIN stays: there are veths whose other end is in another network namespace, where it must look"
+	default:
+		return nil
+	}
+	b.log.Warn(text, "place", "privileges")
+	b.notes = append(b.notes, control.Warning{Place: "privileges", Text: text})
+	return nil
 }
 
 // Status implements control.Backend.

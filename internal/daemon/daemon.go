@@ -36,7 +36,7 @@ type world struct {
 	machine        Machine
 	open           func(dataplane.Config) (Dataplane, error)
 	notify         func(state string) error // the service manager
-	dropPrivileges func() error
+	dropPrivileges func(extra []uint) error // capabilities to keep
 }
 
 // Run is the daemon: it returns nil when ctx ended, leaving the data path
@@ -98,12 +98,8 @@ func run(ctx context.Context, o Options, w world) error {
 	if _, err := b.load(ctx, text); err != nil {
 		return err
 	}
-	if err := w.dropPrivileges(); err != nil {
-		if !errors.Is(err, errCgo) {
-			return err
-		}
-		log.Warn(err.Error())
-		b.notes = append(b.notes, control.Warning{Place: "privileges", Text: err.Error()})
+	if err := b.shed(ctx, w.dropPrivileges); err != nil {
+		return err
 	}
 	tell := func(state string) {
 		if err := w.notify(state); err != nil {

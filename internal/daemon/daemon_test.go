@@ -71,7 +71,7 @@ func (i *instance) run(ctx context.Context) error {
 		machine:        i.machine,
 		open:           func(dataplane.Config) (Dataplane, error) { return i.dataplane, nil },
 		notify:         func(state string) error { i.told <- state; return nil },
-		dropPrivileges: func() error { return nil },
+		dropPrivileges: func([]uint) error { return nil },
 	})
 }
 

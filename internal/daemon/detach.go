@@ -5,6 +5,9 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
 
 	"clearway/dataplane"
 )
@@ -19,7 +22,7 @@ func Detach(bpffs string, interfaces []string) ([]string, error) {
 
 func detach(bpffs string, interfaces []string, m Machine) ([]string, error) {
 	o := newOffloads(bpffs, m)
-	switched, err := o.recorded() // before the pins go, and the records with them
+	switched, err := o.recorded()
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +39,16 @@ func detach(bpffs string, interfaces []string, m Machine) ([]string, error) {
 	if err != nil {
 		return removed, err
 	}
-	return removed, o.restoreOf(switched, left)
+	return removed, errors.Join(o.restoreOf(switched, left), removeEmpty(o.dir), removeEmpty(bpffs))
+}
+
+// removeEmpty removes a directory, unless something is in it.
+func removeEmpty(dir string) error {
+	err := os.Remove(dir)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTEMPTY) {
+		return nil
+	}
+	return err
 }
 
 // attached lists the ports that are still there.

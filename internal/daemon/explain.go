@@ -69,6 +69,9 @@ func portOf(state dataplane.State, name string) (ifindex int, err error) {
 		}
 		names = append(names, p.Name)
 	}
+	if names == nil {
+		names = []string{"none"}
+	}
 	return 0, control.Invalidf("clearway is not attached to %q, only to: %s", name, strings.Join(names, ", "))
 }
 

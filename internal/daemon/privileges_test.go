@@ -10,15 +10,36 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
+	"clearway/internal/netstate"
 	"clearway/internal/testkit"
 )
 
 // envPrivileges makes the test binary drop its privileges and say what is left.
 const envPrivileges = "CLEARWAY_DAEMON_PRIVILEGES"
+
+func TestNamespaceCapabilities(t *testing.T) {
+	link := func(namespace string) netstate.Link { return netstate.Link{Peer: netstate.Peer{Namespace: namespace}} }
+	for _, row := range []struct {
+		links []netstate.Link
+		want  []uint
+	}{
+		{nil, nil},
+		{[]netstate.Link{link("")}, nil},
+		{[]netstate.Link{link(""), link("/run/netns/a"), link("")}, []uint{unix.CAP_SYS_ADMIN}},
+		{[]netstate.Link{link("/run/netns/a"), link("/proc/7/task/7/ns/net")}, []uint{unix.CAP_SYS_ADMIN, unix.CAP_SYS_PTRACE}},
+	} {
+		if got := namespaceCapabilities(netstate.View{Links: row.links}); !slices.Equal(got, row.want) {
+			t.Errorf("%+v: %v, want %v", row.links, got, row.want)
+		}
+	}
+}
 
 // Built with cgo a Go program can't change all its threads, so the test builds
 // itself without.
@@ -56,7 +77,7 @@ func probePrivileges() int {
 		go locked()
 		<-ready
 	}
-	err := dropPrivileges()
+	err := dropPrivileges(nil)
 	go locked()
 	<-ready
 	tasks, readErr := filepath.Glob("/proc/self/task/*/status")

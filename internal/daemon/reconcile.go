@@ -41,8 +41,10 @@ type reconciler struct {
 	jobs    chan func(context.Context) // run by the loop, one at a time
 	stopped chan struct{}              // closed when the loop has ended
 
-	good    *config.Config // the last one that was applied; the loop's own
-	runtime config.Runtime // of the first one
+	// The loop's own.
+	good    *config.Config    // the last one that was applied
+	notes   []control.Warning // on its text
+	runtime config.Runtime    // of the first one
 
 	mu    sync.Mutex
 	shown shown // guarded by mu
@@ -91,11 +93,8 @@ func (r *reconciler) follow(ctx context.Context) error {
 	view, err := r.machine.Read(ctx)
 	if err == nil {
 		state, found, unfit := plan.Build(r.good, view)
-		warnings := convertWarnings(found)
-		if unfit != nil {
-			warnings = append(warnings, control.Warning{Place: "interfaces", Text: unfit.Error()})
-		}
-		_, err = r.apply(ctx, r.good, view, state, warnings)
+		warnings := append(convertWarnings(found), unfitWarnings(unfit)...)
+		_, err = r.apply(ctx, r.good, view, state, append(warnings, r.notes...))
 	} else {
 		r.note(err)
 	}
@@ -125,19 +124,20 @@ func (r *reconciler) load(ctx context.Context, text []byte) (control.Reload, err
 	if err != nil {
 		return control.Reload{}, r.note(err)
 	}
-	warnings := convertWarnings(found)
-	for _, p := range problems {
-		warnings = append(warnings, control.Warning{Place: fmt.Sprintf("line %d", p.Line), Text: p.Message})
+	if r.good == nil {
+		r.runtime = c.Runtime
 	}
+	notes := needRestart(r.runtime, c.Runtime)
+	for _, p := range problems {
+		notes = append(notes, control.Warning{Place: fmt.Sprintf("line %d", p.Line), Text: p.Message})
+	}
+	warnings := append(convertWarnings(found), notes...)
 	changes, err := r.apply(ctx, c, view, state, warnings)
 	if err != nil {
 		return control.Reload{}, err
 	}
+	r.notes = notes
 	r.level.Set(c.Runtime.Log)
-	if r.runtime.BPFFS == "" {
-		r.runtime = c.Runtime
-	}
-	warnings = append(warnings, needRestart(r.runtime, c.Runtime)...)
 	return control.Reload{Generation: changes.Generation, Changes: changes.Lines, Warnings: warnings}, nil
 }
 
@@ -242,6 +242,27 @@ func (r *reconciler) readFile() ([]byte, error) {
 		return nil, r.note(control.Invalidf("reading the configuration: %v", err))
 	}
 	return text, nil
+}
+
+// unfitWarnings are the errors of ports that plan.Build left out.
+func unfitWarnings(err error) []control.Warning {
+	if err == nil {
+		return nil
+	}
+	all := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		all = joined.Unwrap()
+	}
+	var warnings []control.Warning
+	for _, err := range all {
+		place := "interfaces"
+		var unfit *plan.PortError
+		if errors.As(err, &unfit) {
+			place = unfit.Interface
+		}
+		warnings = append(warnings, control.Warning{Place: place, Text: err.Error()})
+	}
+	return warnings
 }
 
 func convertWarnings(found []plan.Warning) []control.Warning {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"clearway/dataplane"
+	"clearway/internal/config"
 	"clearway/internal/control"
 	"clearway/internal/netstate"
 	"clearway/internal/testkit"
@@ -216,5 +217,31 @@ func TestOffloadOfAVanishedDevice(t *testing.T) {
 	}
 	if err := o.restoreExcept([]dataplane.Port{{Ifindex: 1}}); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	i := newInstance(t, "interfaces: [{name: eth0}]\nforward: {allow: [198.51.100.7/24]}").start()
+	warned := func(place, text string) func() bool {
+		return func() bool {
+			return slices.ContainsFunc(i.status().Warnings, func(w control.Warning) bool {
+				return w.Place == place && strings.Contains(w.Text, text)
+			})
+		}
+	}
+	i.eventually("the prefix is warned of", warned("line 3", "198.51.100.0/24"))
+	i.machine.set(fakeLink("eth1", 2))
+	i.eventually("the missing interface is warned of", warned("eth0", "doesn't exist"))
+	i.eventually("and still the prefix", warned("line 3", "198.51.100.0/24"))
+}
+
+func TestNeedRestart(t *testing.T) {
+	first := config.Runtime{BPFFS: "/a", Socket: "/b", Metrics: "c"}
+	if got := needRestart(first, first); len(got) > 0 {
+		t.Errorf("nothing changed: %v", got)
+	}
+	got := needRestart(first, config.Runtime{BPFFS: "/x", Socket: "/b", Metrics: "", Log: slog.LevelDebug})
+	if len(got) != 2 || got[0].Place != "runtime.bpffs" || got[1].Place != "runtime.metrics" {
+		t.Errorf("bpffs and metrics changed: %v", got)
 	}
 }
