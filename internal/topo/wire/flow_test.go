@@ -137,8 +137,9 @@ func TestFlowShowsFaults(t *testing.T) {
 				held = nil
 				m := &tamperer{fault: tt.fault}
 				binary.BigEndian.PutUint64(m.flow[:], 7)
-				client, server := newBox(t, m.frame)
+				client, server, stop := newBox(t, m.frame)
 				got := run(t, flowOf(fam, client, server, 5000), 500)
+				stop()
 				checkReport(t, got, tt.want(m.n))
 				if m.n < 50 {
 					t.Errorf("only %d faults were made", m.n)
@@ -167,7 +168,7 @@ func checkReport(t *testing.T, got, want Report) {
 
 // What isn't of the flow counts as altered, whatever it is.
 func TestFlowCountsStrangers(t *testing.T) {
-	client, server := newBox(t, func(f []byte) [][]byte { return [][]byte{f} })
+	client, server, _ := newBox(t, func(f []byte) [][]byte { return [][]byte{f} })
 	fam := boxFamilies[0]
 	s, err := flowOf(fam, client, server, 1000).Start(t.Context())
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"sync"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
@@ -39,8 +40,9 @@ var (
 
 // newBox makes a lab of client and server with a box between that carries
 // frames as tamper says: it gets one from the client and returns what goes on
-// to the server. The way back is undisturbed.
-func newBox(t *testing.T, tamper func(frame []byte) [][]byte) (client, server *topo.Host) {
+// to the server. The way back is undisturbed. After stop, which may be left to
+// the test's end, tamper is not called any more.
+func newBox(t *testing.T, tamper func(frame []byte) [][]byte) (client, server *topo.Host, stop func()) {
 	end := func(host string, mac net.HardwareAddr, address4, address6 string) topo.End {
 		return topo.End{Host: host, Name: "eth0", MAC: mac, NAPI: topo.NAPIByXDP, Addresses: []netip.Prefix{
 			netip.MustParsePrefix(address4 + "/24"), netip.MustParsePrefix(address6 + "/64"),
@@ -59,22 +61,23 @@ func newBox(t *testing.T, tamper func(frame []byte) [][]byte) (client, server *t
 			{Name: "server", Neighbors: knows(func(f family) netip.Addr { return f.client }, clientMAC)},
 		},
 		Links: []topo.Link{
-			{A: end("client", clientMAC, "192.0.2.1", "2001:db8::1"), B: topo.End{Host: "box", Name: "left"}},
-			{A: end("server", serverMAC, "192.0.2.2", "2001:db8::2"), B: topo.End{Host: "box", Name: "right"}},
+			{A: end("client", clientMAC, "192.0.2.1", "2001:db8::1"), B: topo.End{Host: "box", Name: "left", NAPI: topo.NAPIByXDP}},
+			{A: end("server", serverMAC, "192.0.2.2", "2001:db8::2"), B: topo.End{Host: "box", Name: "right", NAPI: topo.NAPIByXDP}},
 		},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var g errgroup.Group
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := g.Wait(); err != nil {
 			t.Error(err)
 		}
 	})
+	t.Cleanup(stop)
 	box := lab.Host("box")
 	carry(t, ctx, &g, box, "left", "right", tamper)
 	carry(t, ctx, &g, box, "right", "left", func(f []byte) [][]byte { return [][]byte{f} })
-	return lab.Host("client"), lab.Host("server")
+	return lab.Host("client"), lab.Host("server"), stop
 }
 
 // carry takes frames from one device to another until ctx ends.
