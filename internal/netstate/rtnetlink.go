@@ -28,6 +28,9 @@ func dialRoute(ctx context.Context) (*rtnetlink, error) {
 // dialRouteIn opens a socket in the namespace that a descriptor names, or in
 // that of the calling thread if it is 0.
 func dialRouteIn(ctx context.Context, netns int) (*rtnetlink, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	conn, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{NetNS: netns, Strict: true})
 	if err != nil {
 		return nil, fmt.Errorf("opening a rtnetlink socket: %w", err)
