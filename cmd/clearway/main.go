@@ -18,7 +18,6 @@ func main() {
 		Stdin:  os.Stdin,
 		Stdout: os.Stdout,
 		Stderr: os.Stderr,
-		Getenv: os.Getenv,
 	}, os.Args[1:])
 	stop()
 	os.Exit(code)

@@ -22,7 +22,6 @@ const (
 type Env struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
-	Getenv         func(string) string
 }
 
 // Main runs the command that args name (without the program's own name) and

@@ -27,7 +27,7 @@ type result struct {
 // clearway runs the command line in this process.
 func clearway(ctx context.Context, stdin string, args ...string) result {
 	var stdout, stderr bytes.Buffer
-	env := Env{Stdin: strings.NewReader(stdin), Stdout: &stdout, Stderr: &stderr, Getenv: func(string) string { return "" }}
+	env := Env{Stdin: strings.NewReader(stdin), Stdout: &stdout, Stderr: &stderr}
 	code := Main(ctx, env, args)
 	return result{code, stdout.String(), stderr.String()}
 }

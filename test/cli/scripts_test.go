@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(envMain) == "" {
 		os.Exit(m.Run())
 	}
-	env := cli.Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}
+	env := cli.Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	os.Exit(cli.Main(context.Background(), env, os.Args[1:]))
 }
 
