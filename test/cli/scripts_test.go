@@ -10,13 +10,16 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
+	"syscall"
 	"testing"
 
 	"rsc.io/script"
 	"rsc.io/script/scripttest"
 
 	"clearway/internal/cli"
+	"clearway/internal/topo/topotest"
 )
 
 // envMain makes the test binary be the program.
@@ -24,10 +27,11 @@ const envMain = "CLEARWAY_TEST_MAIN"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(envMain) == "" {
-		os.Exit(m.Run())
+		topotest.Main(m)
 	}
+	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	env := cli.Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
-	os.Exit(cli.Main(context.Background(), env, os.Args[1:]))
+	os.Exit(cli.Main(ctx, env, os.Args[1:]))
 }
 
 func TestScripts(t *testing.T) {
