@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"clearway/internal/testkit"
+)
+
+// The data path goes on without its daemon, and the next daemon takes it over.
+func TestRestart(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		t.Run(signal.String(), func(t *testing.T) {
+			r := newDemoRouter(t)
+			r.run(demo())
+			r.underLoad(func() {
+				for range 3 {
+					r.stop(signal)
+					time.Sleep(50 * time.Millisecond)
+					r.start()
+				}
+			})
+		})
+	}
+}
+
+// A daemon that is killed at any moment of a change leaves something that
+// forwards, and that the next one can take over, whatever was done of the change
+// and whatever of the next start.
+func TestKilledMidApply(t *testing.T) {
+	rnd := testkit.Rand(t)
+	r := newDemoRouter(t)
+	r.run(demo())
+	r.stop(syscall.SIGTERM)
+	long := r.timed(r.start)
+	t.Logf("a start takes %v", long)
+	r.underLoad(func() {
+		unanswered := 0
+		for range 20 {
+			if !r.killReload(anySettings(rnd), anyMoment(rnd, long)) {
+				unanswered++
+			}
+			if rnd.IntN(2) == 0 {
+				r.write(anySettings(rnd))
+				r.killStart(anyMoment(rnd, long))
+			}
+			r.start()
+		}
+		t.Logf("%d of 20 reloads were not over", unanswered)
+		if unanswered < 5 || unanswered == 20 {
+			t.Errorf("%d of 20 reloads were not over when the daemon was killed", unanswered)
+		}
+	})
+}
+
+func (r *router) timed(fn func()) time.Duration {
+	start := time.Now()
+	fn()
+	return time.Since(start)
+}
+
+// anyMoment is before something that takes long is over, mostly.
+func anyMoment(rnd *rand.Rand, long time.Duration) time.Duration {
+	return time.Duration(rnd.Int64N(int64(long)))
+}
+
+// killReload kills the daemon a moment after it was asked to reload, and says
+// whether it had answered.
+func (r *router) killReload(c settings, after time.Duration) (answered bool) {
+	r.t.Helper()
+	r.write(c)
+	text, err := os.ReadFile(r.path("clearway.yaml"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	answer := make(chan error, 1)
+	go func() {
+		_, err := r.client.Reload(r.t.Context(), text)
+		answer <- err
+	}()
+	time.Sleep(after)
+	r.stop(syscall.SIGKILL)
+	return <-answer == nil
+}
+
+// killStart starts the daemon and kills it a moment later.
+func (r *router) killStart(after time.Duration) {
+	r.t.Helper()
+	if err := r.launch(); err != nil {
+		r.t.Fatal(err)
+	}
+	time.Sleep(after)
+	r.stop(syscall.SIGKILL)
+}
+
+// anySettings are settings that differ from the demonstration's in anything that
+// doesn't matter to the flow from the client to server1.
+func anySettings(rnd *rand.Rand) settings {
+	c := demo()
+	for i := range rnd.IntN(200) {
+		third := rnd.IntN(256)
+		c.allow = append(c.allow, fmt.Sprintf("10.%d.%d.0/24", i, third))
+		c.block = append(c.block, fmt.Sprintf("10.%d.%d.128/25", i, third))
+	}
+	if rnd.IntN(2) == 0 {
+		c.interfaces = c.interfaces[:2]
+	}
+	if rnd.IntN(2) == 0 {
+		c.forward = fmt.Sprintf("  mss-clamp: [{mss: %d}, {egress: eth2, mss: 1300}]\n", 1200+rnd.IntN(200))
+	}
+	if rnd.IntN(2) == 0 {
+		c.limits = fmt.Sprintf("{l3-interfaces: %d, ifindex: %d}", 100+rnd.IntN(3), 1000+rnd.IntN(3))
+	}
+	return c
+}
