@@ -22,6 +22,8 @@ func (m *Model) admit(p *packet) string {
 		return "pass_header"
 	case p.fragment():
 		return "pass_fragment"
+	case p.length < p.headerLength()+p.transportRead():
+		return "pass_truncated" // what was read was trailer
 	case m.discovery(p):
 		return "pass_ndp"
 	case src&(dataplane.NotSource|dataplane.Local) != 0, dst&dataplane.NotDestination != 0:

@@ -45,9 +45,10 @@ func better(a, b *dataplane.MSSRule) bool {
 
 // clamp lowers the MSS option in a TCP segment with SYN set, and corrects the
 // checksum. The first MSS option counts; a header or option that lies before
-// it is left alone, and so is a header that ends behind the segment.
-func clamp(segment []byte, mss uint16) {
-	if len(segment) < 20 || segment[13]&testkit.SYN == 0 {
+// it is left alone, and so is a header that ends behind the segment. The fixed
+// header and the MSS option must be in the first reach bytes: the linear part.
+func clamp(segment []byte, reach int, mss uint16) {
+	if min(len(segment), reach) < 20 || segment[13]&testkit.SYN == 0 {
 		return
 	}
 	end := int(segment[12]>>4) * 4
@@ -70,7 +71,7 @@ func clamp(segment []byte, mss uint16) {
 			return
 		}
 		if segment[at] == 2 {
-			if size == 4 && binary.BigEndian.Uint16(segment[at+2:]) > mss {
+			if size == 4 && at+4 <= reach && binary.BigEndian.Uint16(segment[at+2:]) > mss {
 				lower(segment, at+2, mss)
 			}
 			return

@@ -88,7 +88,7 @@ func TestClamp(t *testing.T) {
 			want = segment(test.want)
 		}
 		got := segment(test.options)
-		clamp(got[34:], 1300)
+		clamp(got[34:], 100, 1300)
 		if diff := testkit.Diff(want, got); diff != "" {
 			t.Errorf("%s:\n%s", test.name, diff)
 		}
@@ -118,7 +118,7 @@ func TestClampOddHeaders(t *testing.T) {
 	}
 	for name, segment := range tests {
 		before := fmt.Sprintf("%x", segment)
-		clamp(segment, 1300)
+		clamp(segment, 100, 1300)
 		if after := fmt.Sprintf("%x", segment); after != before {
 			t.Errorf("%s: changed to %s from %s", name, after, before)
 		}

@@ -106,40 +106,39 @@ func (m *Model) parseIPv6(p *packet) string {
 	p.length = 40 + int(p.word(p.at+4))
 	p.protocol, p.ttl = h[6], h[7]
 	p.src, p.dst = netip.AddrFrom16([16]byte(h[8:24])), netip.AddrFrom16([16]byte(h[24:40]))
-	if h[0]>>4 != 6 {
-		return ""
-	}
 	return m.parseTransport(p)
 }
 
 // parseTransport reads what rules read of the header behind an IP header
-// without options: the ICMPv6 type (one byte); the ports of TCP, UDP,
-// UDP-Lite, SCTP and DCCP (four bytes, the rest need not be there); or, of TCP
-// when there are MSS rules, the header without options (20 bytes). These bytes
-// must be in the frame; that they are inside the IP packet is not asked.
+// without options: the ICMPv6 type (one byte); or the ports of TCP, UDP,
+// UDP-Lite, SCTP and DCCP (four bytes, the rest need not be there). Here these
+// bytes must be in the frame; admit asks that they are inside the IP packet.
 func (m *Model) parseTransport(p *packet) string {
-	at := p.at + p.headerLength()
-	switch p.protocol {
-	case testkit.ProtoICMPv6:
-		if p.ipv6 {
-			return p.need(at + 1)
-		}
-		return ""
-	case testkit.ProtoTCP:
-		if len(m.State.MSS) > 0 {
-			if reason := p.need(at + 20); reason != "" {
-				return reason
-			}
-		}
-	case testkit.ProtoUDP, testkit.ProtoUDPLite, testkit.ProtoSCTP, testkit.ProtoDCCP:
-	default:
+	at, n := p.at+p.headerLength(), p.transportRead()
+	if n == 0 {
 		return ""
 	}
-	if reason := p.need(at + 4); reason != "" {
+	if reason := p.need(at + n); reason != "" {
 		return reason
+	}
+	if n < 4 {
+		return ""
 	}
 	p.ports = [2]uint16{p.word(at), p.word(at + 2)}
 	return ""
+}
+
+// transportRead is how many bytes rules read of the header above IP.
+func (p *packet) transportRead() int {
+	switch p.protocol {
+	case testkit.ProtoTCP, testkit.ProtoUDP, testkit.ProtoUDPLite, testkit.ProtoSCTP, testkit.ProtoDCCP:
+		return 4
+	case testkit.ProtoICMPv6:
+		if p.ipv6 {
+			return 1
+		}
+	}
+	return 0
 }
 
 // fragment: more fragments, or an offset. IPv6 has a header for it.

@@ -28,20 +28,23 @@ func (m *Model) rewrite(p *packet) []byte {
 	packet := out[header : header+p.length]
 	hop(packet, p.ipv6)
 	if mss := m.mss(p); mss != 0 && p.protocol == testkit.ProtoTCP {
-		// Of options outside the linear part nothing is known.
-		reach := min(p.length, p.linear-p.at)
-		clamp(packet[p.headerLength():reach], mss)
+		clamp(packet[p.headerLength():], p.linear-p.at-p.headerLength(), mss)
 	}
-	return resize(out, header+p.length, p.tagged && !tagged)
+	return resize(out, header+p.length, p.tagged, tagged)
 }
 
-// resize cuts what follows the packet, but not below the minimum, and fills up
+// resize cuts what follows the packet, but not below the minimum: of the frame
+// that came in where a tag was pushed, else of the one that leaves. It fills up
 // to the minimum with zeros a frame that lost its tag.
-func resize(out []byte, length int, popped bool) []byte {
-	if length = max(length, minimum); len(out) > length {
+func resize(out []byte, length int, tagged, tag bool) []byte {
+	least := minimum
+	if tag && !tagged {
+		least += 4
+	}
+	if length = max(length, least); len(out) > length {
 		return out[:length]
 	}
-	for popped && len(out) < minimum {
+	for tagged && !tag && len(out) < minimum {
 		out = append(out, 0)
 	}
 	return out

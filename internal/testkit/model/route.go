@@ -57,7 +57,10 @@ func (m *Model) route(p *packet) string {
 		return "pass_not_forwarding"
 	}
 	p.hop = m.FIB(p.query())
-	if p.hop.Code != Success {
+	switch {
+	case p.hop.Code == Blackhole && m.State.Options.DryRun:
+		return "dry_run" // Linux drops it
+	case p.hop.Code != Success:
 		return failure(p.hop.Code)
 	}
 	if p.hop.Egress == p.ingress.Ifindex && !m.State.Options.Hairpin {
@@ -131,19 +134,18 @@ func (m *Model) reversePath(p *packet) bool {
 	return p.ingress.RPFilter == dataplane.RPFilterLoose || back.Egress == p.ingress.Ifindex
 }
 
-// redirectable: the egress device can take the frame now. From a generic port
-// any device that is up can; from a native one it needs a transmit feature,
-// and for multi-buffer frames another.
+// redirectable: the egress device can take the frame now. It must be up, and
+// have a transmit feature for frames from native ports and another for frames
+// of several buffers. The latter hold for generic ports too: nobody puts such a
+// frame into one buffer for a device that can't send it.
 func redirectable(p *packet) bool {
 	switch {
 	case !p.egress.Up:
 		return false
-	case p.port.Mode == dataplane.Generic:
-		return true
 	case p.linear < len(p.frame) && !p.egress.RedirectFrags:
 		return false
 	}
-	return p.egress.RedirectNative
+	return p.port.Mode == dataplane.Generic || p.egress.RedirectNative
 }
 
 func (m *Model) l3(ifindex int) *dataplane.L3Interface {

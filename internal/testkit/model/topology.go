@@ -58,6 +58,8 @@ func (t *Topology) link(ifindex, n int) {
 		on := netip.PrefixFrom(router, router.BitLen()*3/4).Masked() // /24 of 32
 		if router.Is6() {
 			on = netip.PrefixFrom(router, 64).Masked()
+			// A router's anycast address on the link (RFC 4291, section 2.6.1).
+			t.addRoute(Route{Prefix: netip.PrefixFrom(on.Addr(), 128), Type: LocalRoute})
 		}
 		remote := netip.MustParsePrefix(link.remote)
 		t.Local = append(t.Local, router)
