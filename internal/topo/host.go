@@ -60,7 +60,10 @@ func (h *Host) Go(fn func() error) (wait func() error) {
 	if h.resident == nil {
 		return func() error { return ErrClosed }
 	}
-	result := h.resident.visit(fn)
+	result, err := h.resident.visit(fn)
+	if err != nil {
+		return func() error { return err }
+	}
 	return sync.OnceValue(func() error { return <-result })
 }
 

@@ -18,10 +18,11 @@ func (l *Lab) addLink(i int, link Link) error {
 	link.A.MAC = macOr(link.A.MAC, i, 0)
 	link.B.MAC = macOr(link.B.MAC, i, 1)
 	a, b := l.hosts[link.A.Host], l.hosts[link.B.Host]
+	what := fmt.Sprintf("adding link %s – %s %s", link.A.Name, link.B.Host, link.B.Name)
 	if a == nil || b == nil {
-		return fmt.Errorf("link %s %s – %s %s: no such host", link.A.Host, link.A.Name, link.B.Host, link.B.Name)
+		return fmt.Errorf("%s: %s: no such host", link.A.Host, what)
 	}
-	err := a.kernel("adding link "+link.A.Name, func(nl *netlink.Handle) error {
+	err := a.kernel(what, func(nl *netlink.Handle) error {
 		return nl.LinkAdd(kernelVeth(link, int(b.resident.ns.Fd())))
 	})
 	if err != nil {

@@ -24,17 +24,12 @@ func onThread(fn func()) {
 			return // still locked, so the thread ends here
 		}
 		// While this goroutine occupies the main thread, another gets another.
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			other := make(chan struct{})
-			onThread(func() {
-				defer close(other)
-				fn()
-			})
-			<-other
-		}()
-		<-done
+		got := make(chan struct{})
+		onThread(func() {
+			close(got)
+			fn()
+		})
+		<-got
 		runtime.UnlockOSThread()
 	}()
 }
@@ -81,20 +76,21 @@ func (r *resident) run(fn func() error) error {
 }
 
 // visit runs fn inside the namespace on a thread that ends with it, so that
-// any number of visits can go on at once.
-func (r *resident) visit(fn func() error) <-chan error {
+// any number of visits can go on at once. It returns when the thread is inside.
+func (r *resident) visit(fn func() error) (<-chan error, error) {
 	result := make(chan error, 1)
+	entered := make(chan error)
 	onThread(func() {
-		err := errors.New("the function ended its goroutine")
-		defer func() { result <- err }() // runs on runtime.Goexit too
-		if err = unix.Setns(int(r.ns.Fd()), unix.CLONE_NEWNET); err != nil {
-			err = os.NewSyscallError("setns", err)
+		err := unix.Setns(int(r.ns.Fd()), unix.CLONE_NEWNET)
+		entered <- os.NewSyscallError("setns", err)
+		if err != nil {
 			return
 		}
 		err = errors.New("the function ended its goroutine")
+		defer func() { result <- err }() // runs on runtime.Goexit too
 		err = fn()
 	})
-	return result
+	return result, <-entered
 }
 
 func (r *resident) close() error {
