@@ -83,6 +83,7 @@ func (d *Dataplane) change(ctx context.Context, s State, want *image) error {
 		if undo := t.rollback(); undo != nil {
 			d.log.Error("undoing a change", "error", undo)
 		}
+		d.rewriteManifest()
 		return err
 	}
 	d.gen.image = want

@@ -147,10 +147,7 @@ func (d *Dataplane) saveManifest(t *transaction, want *image, carried map[string
 			m.Carried[name] = c
 		}
 	}
-	for _, l := range d.links {
-		m.Ports = append(m.Ports, l.portRecord)
-	}
-	slices.SortFunc(m.Ports, func(a, b portRecord) int { return a.Ifindex - b.Ifindex })
+	m.Ports = d.portRecords()
 	return t.do("manifest", func() error {
 		err := d.root.writeManifest(&m)
 		if err == nil {
@@ -158,4 +155,25 @@ func (d *Dataplane) saveManifest(t *transaction, want *image, carried map[string
 		}
 		return err
 	}, nil)
+}
+
+// rewriteManifest notes what is not as it was after a change was undone: ports
+// that were attached again have other links.
+func (d *Dataplane) rewriteManifest() {
+	if d.manifest.Generation == 0 {
+		return
+	}
+	d.manifest.Ports = d.portRecords()
+	if err := d.root.writeManifest(&d.manifest); err != nil {
+		d.log.Warn("the next start may have to attach ports anew", "error", err)
+	}
+}
+
+func (d *Dataplane) portRecords() []portRecord {
+	var ports []portRecord
+	for _, l := range d.links {
+		ports = append(ports, l.portRecord)
+	}
+	slices.SortFunc(ports, func(a, b portRecord) int { return a.Ifindex - b.Ifindex })
+	return ports
 }

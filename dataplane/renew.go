@@ -127,6 +127,7 @@ func (d *Dataplane) switchTo(ctx context.Context, s State, next *successor, befo
 		}
 		d.gen = before.gen
 		d.keepCounts(next, before)
+		d.rewriteManifest()
 		return err
 	}
 	next.gen.image = next.image
@@ -172,9 +173,6 @@ func (d *Dataplane) keepCounts(next *successor, before former) {
 		return
 	}
 	d.manifest.Carried = carried
-	if err := d.root.writeManifest(&d.manifest); err != nil {
-		d.log.Warn("some packets will be missing in the counters after a restart", "error", err)
-	}
 }
 
 // cleanUp takes away all generations but the live one. What it can't take away

@@ -29,7 +29,8 @@ type Port struct {
 // Mode is how a program is attached to a port.
 type Mode string
 
-// The attach modes. Auto tries Native first and says which one it got.
+// The attach modes. Auto tries Native first and says which one it got; a port
+// that is attached already stays as it is.
 const (
 	Auto    Mode = "auto"
 	Native  Mode = "native"  // in the driver, before an skb exists
