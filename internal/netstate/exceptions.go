@@ -57,11 +57,11 @@ func (r *rtnetlink) plainBelow(family uint8, g *routing) (err error) {
 	kept := 0
 	g.plain, err = dump(r, unix.RTM_GETROUTE, routeRequest(family, 0), func(b []byte) (route, bool, error) {
 		one, err := decodeRoute(b)
-		if g.isOdd(one) || one.special || one.dead || !g.below(one, false) {
+		if err != nil || !g.isPlain(one) {
 			return one, false, err
 		}
 		kept++
-		return one, kept <= maxPlain, err
+		return one, kept <= maxPlain, nil
 	})
 	if g.cut = kept > maxPlain; g.cut {
 		g.plain = nil
@@ -98,6 +98,12 @@ func below(routes []route) func(r route, same bool) bool {
 		}
 		return false
 	}
+}
+
+// isPlain says whether a route below an odd one takes packets from it. One by
+// TOS or source doesn't take all of them.
+func (g *routing) isPlain(r route) bool {
+	return !g.isOdd(r) && !r.special && !r.dead && g.below(r, false)
 }
 
 // touchedBy says whether a route that came or went changes what is kept here.

@@ -58,7 +58,7 @@ func kept(routes []route) *routing {
 	}
 	g.below = below(g.odd)
 	for _, r := range routes {
-		if !g.isOdd(r) && !r.special && !r.dead && g.below(r, false) {
+		if g.isPlain(r) {
 			g.plain = append(g.plain, r)
 		}
 	}

@@ -141,6 +141,7 @@ func TestReadExceptions(t *testing.T) {
 	run(t, router, `
 		ip route add default via 10.0.0.2 mtu 1400
 		ip route add 192.0.2.0/24 via 10.1.0.2
+		ip route add 192.0.2.64/26 tos 0x10 via 10.1.0.2
 		ip route add 192.0.2.128/25 via 10.1.0.2 mtu lock 1300
 		ip route add 192.0.2.192/26 via 10.1.0.2 mtu 1200
 		ip route add blackhole 192.0.2.208/28

@@ -129,6 +129,18 @@ func TestWatchPassesPlainRoutesOver(t *testing.T) {
 	if v := readAgain(t, router, r); len(v.Exceptions) != 1 {
 		t.Errorf("exceptions are %v", v.Exceptions)
 	}
+	// Nor is one that another replaces.
+	settled(changes)
+	run(t, router, "ip route replace 203.0.113.0/25 via 10.1.0.2")
+	if !told(changes, time.Second) {
+		t.Fatal("not told of a route that replaced an exception")
+	}
+	if v := readAgain(t, router, r); len(v.Exceptions) != 0 {
+		t.Errorf("exceptions are still %v", v.Exceptions)
+	}
+	run(t, router, "ip route replace 203.0.113.0/25 via 10.1.0.2 mtu 1300")
+	settled(changes)
+	readAgain(t, router, r)
 	// An exception that goes with its device isn't told of as a route.
 	run(t, router, "ip link set eth1 down")
 	if !told(changes, time.Second) {
