@@ -5,7 +5,6 @@ package cli
 import (
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
@@ -23,8 +22,8 @@ func (a *app) manCommand() *cobra.Command {
 				return fmt.Errorf("writing man pages: %w", err)
 			}
 			cmd.Root().DisableAutoGenTag = true
-			// The page of one build is always the same: no date of its making.
-			header := &doc.GenManHeader{Section: "8", Source: "Clearway " + Version(), Manual: "Clearway", Date: &time.Time{}}
+			// The date is today's, or that of SOURCE_DATE_EPOCH.
+			header := &doc.GenManHeader{Section: "8", Source: "Clearway " + Version(), Manual: "Clearway"}
 			return doc.GenManTree(cmd.Root(), header, args[0])
 		},
 	}

@@ -64,10 +64,7 @@ func run(ctx context.Context, o Options, w world) error {
 	if err != nil {
 		return err
 	}
-	level := new(slog.LevelVar)
-	level.Set(c.Runtime.Log)
-	log := slog.New(slog.NewTextHandler(o.Log, &slog.HandlerOptions{Level: level}))
-
+	log, level := newLog(o.Log, c.Runtime.Log)
 	socket, err := control.Listen(c.Runtime.Socket)
 	if err != nil {
 		return err
@@ -101,24 +98,36 @@ func run(ctx context.Context, o Options, w world) error {
 	if err := b.shed(ctx, w.dropPrivileges); err != nil {
 		return err
 	}
+	return serve(ctx, b, w, changes, hangups, socket, metrics)
+}
+
+// serve says that the daemon is ready, and does its tasks until ctx ends.
+func serve(ctx context.Context, b *backend, w world, changes <-chan struct{}, hangups <-chan os.Signal, socket, metrics net.Listener) error {
 	tell := func(state string) {
 		if err := w.notify(state); err != nil {
-			log.Warn("could not tell the service manager", "error", err)
+			b.log.Warn("could not tell the service manager", "error", err)
 		}
 	}
 	tell(systemd.SdNotifyReady)
 	tasks := []task{
-		named{"reconcile", func(ctx context.Context) error { return b.Run(ctx, changes) }},
-		named{"control", func(ctx context.Context) error { return control.Serve(ctx, socket, b, log) }},
-		named{"neighbours", func(ctx context.Context) error { return w.machine.RefreshNeighbours(ctx, log) }},
-		named{"signals", func(ctx context.Context) error { return followSignals(ctx, b, hangups, tell) }},
+		{"reconcile", func(ctx context.Context) error { return b.Run(ctx, changes) }},
+		{"control", func(ctx context.Context) error { return control.Serve(ctx, socket, b, b.log) }},
+		{"neighbours", func(ctx context.Context) error { return w.machine.RefreshNeighbours(ctx, b.log) }},
+		{"signals", func(ctx context.Context) error { return followSignals(ctx, b, hangups, tell) }},
 	}
 	if metrics != nil {
-		tasks = append(tasks, named{"metrics", func(ctx context.Context) error {
-			return control.ServeMetrics(ctx, metrics, b, log)
+		tasks = append(tasks, task{"metrics", func(ctx context.Context) error {
+			return control.ServeMetrics(ctx, metrics, b, b.log)
 		}})
 	}
 	return runAll(ctx, tasks...)
+}
+
+// newLog writes lines of key=value pairs; what is below the level is left out.
+func newLog(to io.Writer, at slog.Level) (*slog.Logger, *slog.LevelVar) {
+	level := new(slog.LevelVar)
+	level.Set(at)
+	return slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{Level: level})), level
 }
 
 // listenMetrics listens for scrapes; the result is nil when they are off.
@@ -145,7 +154,7 @@ func followSignals(ctx context.Context, b *backend, hangups <-chan os.Signal, te
 		tell(reloading())
 		done, err := b.Reload(ctx, nil)
 		tell(systemd.SdNotifyReady)
-		if err != nil && ctx.Err() == nil {
+		if err != nil {
 			logRefusal(b.log, err)
 			continue
 		}

@@ -5,7 +5,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
@@ -59,8 +58,6 @@ type shown struct {
 	warnings []control.Warning
 }
 
-func (r *reconciler) String() string { return "reconcile" }
-
 // Run follows changes until ctx ends.
 func (r *reconciler) Run(ctx context.Context, changes <-chan struct{}) error {
 	defer close(r.stopped)
@@ -93,7 +90,7 @@ func (r *reconciler) follow(ctx context.Context) error {
 	view, err := r.machine.Read(ctx)
 	if err == nil {
 		state, found, unfit := plan.Build(r.good, view)
-		warnings := append(convertWarnings(found), unfitWarnings(unfit)...)
+		warnings := append(planWarnings(found), unfitWarnings(unfit)...)
 		_, err = r.apply(ctx, r.good, view, state, append(warnings, r.notes...))
 	} else {
 		r.note(err)
@@ -127,11 +124,8 @@ func (r *reconciler) load(ctx context.Context, text []byte) (control.Reload, err
 	if r.good == nil {
 		r.runtime = c.Runtime
 	}
-	notes := needRestart(r.runtime, c.Runtime)
-	for _, p := range problems {
-		notes = append(notes, control.Warning{Place: fmt.Sprintf("line %d", p.Line), Text: p.Message})
-	}
-	warnings := append(convertWarnings(found), notes...)
+	notes := append(needRestart(r.runtime, c.Runtime), textWarnings(problems)...)
+	warnings := append(planWarnings(found), notes...)
 	changes, err := r.apply(ctx, c, view, state, warnings)
 	if err != nil {
 		return control.Reload{}, err
@@ -139,21 +133,6 @@ func (r *reconciler) load(ctx context.Context, text []byte) (control.Reload, err
 	r.notes = notes
 	r.level.Set(c.Runtime.Log)
 	return control.Reload{Generation: changes.Generation, Changes: changes.Lines, Warnings: warnings}, nil
-}
-
-// needRestart warns of changes that only a new process can carry out.
-func needRestart(first, now config.Runtime) []control.Warning {
-	var all []control.Warning
-	for _, setting := range []struct{ name, first, now string }{
-		{"runtime.bpffs", first.BPFFS, now.BPFFS},
-		{"runtime.socket", first.Socket, now.Socket},
-		{"runtime.metrics", first.Metrics, now.Metrics},
-	} {
-		if setting.first != setting.now {
-			all = append(all, control.Warning{Place: setting.name, Text: "the change takes effect when the daemon is started again"})
-		}
-	}
-	return all
 }
 
 // apply makes the data path state, which was planned from c and view, and c the
@@ -242,33 +221,4 @@ func (r *reconciler) readFile() ([]byte, error) {
 		return nil, r.note(control.Invalidf("reading the configuration: %v", err))
 	}
 	return text, nil
-}
-
-// unfitWarnings are the errors of ports that plan.Build left out.
-func unfitWarnings(err error) []control.Warning {
-	if err == nil {
-		return nil
-	}
-	all := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		all = joined.Unwrap()
-	}
-	var warnings []control.Warning
-	for _, err := range all {
-		place := "interfaces"
-		var unfit *plan.PortError
-		if errors.As(err, &unfit) {
-			place = unfit.Interface
-		}
-		warnings = append(warnings, control.Warning{Place: place, Text: err.Error()})
-	}
-	return warnings
-}
-
-func convertWarnings(found []plan.Warning) []control.Warning {
-	var all []control.Warning
-	for _, w := range found {
-		all = append(all, control.Warning{Place: w.Place, Text: w.Text})
-	}
-	return all
 }

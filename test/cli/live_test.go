@@ -40,11 +40,12 @@ func newLive(t *testing.T) *live {
 
 func (l *live) path(name string) string { return filepath.Join(l.dir, name) }
 
-// write writes a configuration.
-func (l *live) write(name, interfaces, allow string) {
+// write writes a configuration; more are further lines of it.
+func (l *live) write(name, interfaces, allow string, more ...string) {
 	l.Helper()
 	text := fmt.Sprintf("runtime: {bpffs: %s/clearway, socket: %s, metrics: '127.0.0.1:9450'}\ninterfaces: [%s]\nforward: {allow: [%s]}\n",
 		l.bpffs, l.path("clearway.sock"), interfaces, allow)
+	text += strings.Join(more, "\n")
 	if err := os.WriteFile(l.path(name), []byte(text), 0o600); err != nil {
 		l.Fatal(err)
 	}
@@ -201,7 +202,7 @@ func TestLive(t *testing.T) {
 	l.explain()
 
 	stop = l.start()
-	if s := l.status(); s.Generation != 2 || len(s.Interfaces) != 2 {
+	if s := l.status(); s.Generation != 3 || len(s.Interfaces) != 2 {
 		t.Errorf("after a second start: generation %d, %d interfaces", s.Generation, len(s.Interfaces))
 	}
 	stop()
@@ -260,6 +261,8 @@ func (l *live) reload() {
 		l.Errorf("after a refused reload: %d interfaces, %+v", len(s.Interfaces), s.Daemon)
 	}
 	l.expect(0, "reload", "- port eth2") // its own file
+	l.write("limits.yaml", "{name: eth0}, {name: eth1}", "198.51.100.0/24", "limits: {interfaces: 8}")
+	l.expect(0, "reload "+l.path("limits.yaml"), "generation 2")
 }
 
 // metrics scrapes from within the router.
@@ -275,7 +278,7 @@ func (l *live) metrics() {
 	if err != nil {
 		l.Fatal(err)
 	}
-	for _, line := range []string{"clearway_generation 1", `clearway_applies_total{result="failed"} 1`,
+	for _, line := range []string{"clearway_generation 2", `clearway_applies_total{result="failed"} 1`,
 		`clearway_interface_attached{interface="eth0",mode="native"} 1`} {
 		if !strings.Contains(string(body), "\n"+line+"\n") {
 			l.Errorf("%q is not in the scrape:\n%s", line, body)

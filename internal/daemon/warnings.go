@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"errors"
+	"fmt"
+
+	"clearway/internal/config"
+	"clearway/internal/control"
+	"clearway/internal/plan"
+)
+
+// textWarnings are those on the text of a configuration.
+func textWarnings(problems config.Problems) []control.Warning {
+	var all []control.Warning
+	for _, p := range problems {
+		all = append(all, control.Warning{Place: fmt.Sprintf("line %d", p.Line), Text: p.Message})
+	}
+	return all
+}
+
+// planWarnings are what plan.Build found.
+func planWarnings(found []plan.Warning) []control.Warning {
+	var all []control.Warning
+	for _, w := range found {
+		all = append(all, control.Warning{Place: w.Place, Text: w.Text})
+	}
+	return all
+}
+
+// unfitWarnings are the errors of ports that plan.Build left out.
+func unfitWarnings(err error) []control.Warning {
+	if err == nil {
+		return nil
+	}
+	all := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		all = joined.Unwrap()
+	}
+	var warnings []control.Warning
+	for _, err := range all {
+		place := "interfaces"
+		var unfit *plan.PortError
+		if errors.As(err, &unfit) {
+			place = unfit.Interface
+		}
+		warnings = append(warnings, control.Warning{Place: place, Text: err.Error()})
+	}
+	return warnings
+}
+
+// needRestart warns of changes that only a new process can carry out.
+func needRestart(first, now config.Runtime) []control.Warning {
+	var all []control.Warning
+	for _, setting := range []struct{ name, first, now string }{
+		{"runtime.bpffs", first.BPFFS, now.BPFFS},
+		{"runtime.socket", first.Socket, now.Socket},
+		{"runtime.metrics", first.Metrics, now.Metrics},
+	} {
+		if setting.first != setting.now {
+			all = append(all, control.Warning{Place: setting.name, Text: "the change takes effect when the daemon is started again"})
+		}
+	}
+	return all
+}
