@@ -40,7 +40,7 @@ func (l *Lab) addEnd(h *Host, end, other End) error {
 		return err
 	}
 	if end.NAPI == NAPIByXDP {
-		if err := h.attachPass(end.Name); err != nil {
+		if err := h.attach(end.Name, passAll); err != nil {
 			return err
 		}
 	}

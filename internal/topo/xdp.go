@@ -9,13 +9,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// attachPass attaches an XDP program that passes every frame. The device keeps
-// it for as long as it lives.
-func (h *Host) attachPass(device string) error {
-	fd, err := loadProgram([]uint64{
-		0x0000_0002_0000_00b7, // r0 = XDP_PASS
-		0x0000_0000_0000_0095, // exit
-	})
+// passAll is an XDP program that passes every frame.
+var passAll = []uint64{
+	0x0000_0002_0000_00b7, // r0 = XDP_PASS
+	0x0000_0000_0000_0095, // exit
+}
+
+// attach attaches an XDP program, given as instructions, in the driver. The
+// device keeps it for as long as it lives.
+func (h *Host) attach(device string, program []uint64) error {
+	fd, err := loadProgram(program)
 	if err != nil {
 		return fmt.Errorf("%s: loading the program for %s: %w", h.name, device, err)
 	}
