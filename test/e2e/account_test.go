@@ -86,7 +86,7 @@ func (r *router) checkAccount() {
 	r.t.Helper()
 	status := r.status()
 	now := accountOf(status)
-	for key, was := range r.counted {
+	for key, was := range r.seen {
 		name, _, _ := strings.Cut(key, " ")
 		attached := slices.ContainsFunc(status.Interfaces, func(i control.Interface) bool {
 			return i.Name == name && i.State == control.Attached
@@ -95,7 +95,7 @@ func (r *router) checkAccount() {
 			r.t.Errorf("%s went back from %v to %v", key, was, is)
 		}
 	}
-	maps.Copy(r.counted, now)
+	maps.Copy(r.seen, now)
 }
 
 // within tries until fn returns nil, at most for limit. It fails the test with

@@ -35,14 +35,14 @@ type router struct {
 	ended chan struct{} // closed when it has ended
 	log   *os.File      // of all daemons, one after the other
 
-	counted account // the most that was counted so far
+	seen account // the most that was counted so far
 }
 
 // newRouter prepares the router of a lab that is up. All of it is gone when the
 // test ends, and the log is shown if the test failed.
 func newRouter(t *testing.T, lab *topo.Lab) *router {
 	t.Helper()
-	r := &router{t: t, lab: lab, dir: t.TempDir(), program: program, counted: account{}}
+	r := &router{t: t, lab: lab, dir: t.TempDir(), program: program, seen: account{}}
 	r.client = control.NewClient(r.path("clearway.sock"))
 	if err := os.Mkdir(r.path("bpf"), 0o700); err != nil {
 		t.Fatal(err)
@@ -78,6 +78,17 @@ func (r *router) remove() {
 		r.t.Errorf("unmounting, someone still uses it: %v", err)
 		unix.Unmount(r.path("bpf"), unix.MNT_DETACH)
 	}
+}
+
+// sub is t.Run for the router's own test.
+func (r *router) sub(name string, fn func()) {
+	r.t.Helper()
+	parent := r.t
+	parent.Run(name, func(t *testing.T) {
+		r.t = t
+		defer func() { r.t = parent }()
+		fn()
+	})
 }
 
 func (r *router) path(name string) string { return filepath.Join(r.dir, name) }
@@ -196,6 +207,26 @@ func (r *router) reload(c settings) result {
 	}
 	r.checkAccount()
 	return done
+}
+
+// hangUp makes the daemon read its file again and waits until it has.
+func (r *router) hangUp() {
+	r.t.Helper()
+	attempts := func() uint64 {
+		a := r.status().Daemon.Applies
+		return a.OK + a.Failed
+	}
+	before := attempts()
+	if err := r.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		r.t.Fatal(err)
+	}
+	r.within(5*time.Second, func() error {
+		if attempts() == before {
+			return errors.New("SIGHUP has no effect")
+		}
+		return nil
+	})
+	r.checkAccount()
 }
 
 // refuse writes the configuration and reloads it, which must fail and say all
