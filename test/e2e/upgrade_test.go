@@ -25,7 +25,7 @@ func TestUpgrade(t *testing.T) {
 	r := newDemoRouter(t)
 	r.run(demo())
 	fragments := func(n int) {
-		r.send("client", "eth0", repeat(n, r.frame("eth0", "192.0.2.2", "198.51.100.2").Fragment(0x2000)))
+		r.send("client", repeat(n, r.frame("eth0", "192.0.2.2", "198.51.100.2").Fragment(0x2000)))
 	}
 	fragments(5)
 	r.counts(account{"eth0 " + first: {Packets: 5}})
