@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/netip"
 
+	"golang.org/x/sys/unix"
+
 	"clearway/lpm"
 )
 
@@ -114,12 +116,12 @@ func (d *Dataplane) changeSteps(t *transaction, s State, want *image) error {
 // points to it.
 func (g *generation) write(t *transaction, have, want *image) error {
 	return firstError(
-		func() error { return setEntries(t, g.maps("tx_devices"), "device", have.devices, want.devices) },
-		func() error { return setEntries(t, g.maps("egresses"), "egress", have.egresses, want.egresses) },
-		func() error { return setEntries(t, g.maps("mss_rules"), "mss rule", have.rules, want.rules) },
-		func() error { return setEntries(t, g.maps("l3s"), "l3", have.l3s, want.l3s) },
-		func() error { return setEntries(t, g.maps("vlans"), "vlans", have.vlans, want.vlans) },
-		func() error { return setEntries(t, g.maps("ports"), "port", have.ports, want.ports) },
+		func() error { return g.writeDevices(t, have, want) },
+		func() error { return setEntries(t, g.maps("egresses"), entry("egress"), have.egresses, want.egresses) },
+		func() error { return setEntries(t, g.maps("mss_rules"), entry("mss rule"), have.rules, want.rules) },
+		func() error { return setEntries(t, g.maps("l3s"), entry("l3"), have.l3s, want.l3s) },
+		func() error { return setEntries(t, g.maps("vlans"), entry("vlans"), have.vlans, want.vlans) },
+		func() error { return setEntries(t, g.maps("ports"), entry("port"), have.ports, want.ports) },
 		func() error { return g.writePrefixes(t, have.prefixes, want.prefixes) },
 		func() error { return g.writeSettings(t, have.settings, want.settings) },
 	)
@@ -128,12 +130,24 @@ func (g *generation) write(t *transaction, have, want *image) error {
 // clear empties what want has no more, in the other order.
 func (g *generation) clear(t *transaction, have, want *image) error {
 	return firstError(
-		func() error { return clearEntries(t, g.maps("ports"), "port", have.ports, want.ports) },
-		func() error { return clearEntries(t, g.maps("vlans"), "vlans", have.vlans, want.vlans) },
-		func() error { return clearEntries(t, g.maps("l3s"), "l3", have.l3s, want.l3s) },
-		func() error { return clearEntries(t, g.maps("egresses"), "egress", have.egresses, want.egresses) },
-		func() error { return clearEntries(t, g.maps("tx_devices"), "device", have.devices, want.devices) },
+		func() error { return clearEntries(t, g.maps("ports"), entry("port"), have.ports, want.ports) },
+		func() error { return clearEntries(t, g.maps("vlans"), entry("vlans"), have.vlans, want.vlans) },
+		func() error { return clearEntries(t, g.maps("l3s"), entry("l3"), have.l3s, want.l3s) },
+		func() error {
+			return clearEntries(t, g.maps("egresses"), entry("egress"), have.egresses, want.egresses)
+		},
+		func() error {
+			return clearEntries(t, g.maps("tx_devices"), have.deviceName, have.devices, want.devices)
+		},
 	)
+}
+
+func (g *generation) writeDevices(t *transaction, have, want *image) error {
+	err := setEntries(t, g.maps("tx_devices"), want.deviceName, have.devices, want.devices)
+	if errors.Is(err, unix.EINVAL) {
+		return fmt.Errorf("%w: the interface has gone", err)
+	}
+	return err
 }
 
 func firstError(steps ...func() error) error {

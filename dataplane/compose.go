@@ -4,7 +4,6 @@ package dataplane
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"slices"
 )
@@ -70,21 +69,4 @@ func nestingOrder(classes map[netip.Prefix]Class, rules *ruleLists) []netip.Pref
 
 func contains(outer, inner netip.Prefix) bool {
 	return outer.Bits() <= inner.Bits() && outer.Contains(inner.Addr())
-}
-
-// checkClasses refuses prefixes that the table can't hold as they are.
-func checkClasses(classes map[netip.Prefix]Class, l Limits) error {
-	listed := 0
-	for p, c := range classes {
-		if !p.IsValid() || p != p.Masked() || p.Addr().Zone() != "" {
-			return fmt.Errorf("prefix %v: not a masked IPv4 or IPv6 prefix", p)
-		}
-		if c&(Allow|Block) != 0 {
-			listed++
-		}
-	}
-	if listed > l.Allow {
-		return &LimitError{Limit: "allow", Have: l.Allow, Want: listed}
-	}
-	return nil
 }

@@ -77,7 +77,8 @@ func checkNoneRepeats(t *testing.T, entries map[netip.Prefix]uint32) {
 func randomClasses(rng *rand.Rand, n int) map[netip.Prefix]Class {
 	classes := map[netip.Prefix]Class{}
 	for range n {
-		c := Class(rng.UintN(uint(Exception))) & Class(rng.UintN(uint(Exception)))
+		c := Class(rng.UintN(uint(Exception)))
+		c &= Class(rng.UintN(uint(Exception))) // few bits
 		switch rng.IntN(6) {
 		case 0:
 			c |= Exception

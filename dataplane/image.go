@@ -2,12 +2,7 @@
 
 package dataplane
 
-import (
-	"fmt"
-	"net/netip"
-	"slices"
-	"strings"
-)
+import "net/netip"
 
 // image is what the maps of a generation hold, entry by entry, but for
 // counters: State in the shape that the programs read. Entries that are zero
@@ -19,6 +14,7 @@ type image struct {
 	l3s      map[uint32]pipelineL3
 	egresses map[uint32]pipelineEgress
 	devices  map[uint32]pipelineBpfDevmapVal
+	names    map[uint32]string // of devices, for messages
 	rules    map[uint32]pipelineMssRule
 	prefixes map[netip.Prefix]uint32
 
@@ -45,7 +41,7 @@ func newImage(s State, present *image, half uint32) (*image, error) {
 	im := &image{
 		ports: map[uint32]pipelinePort{}, vlans: map[uint32]pipelineVlanBlock{},
 		l3s: map[uint32]pipelineL3{}, egresses: map[uint32]pipelineEgress{},
-		devices: map[uint32]pipelineBpfDevmapVal{}, rules: map[uint32]pipelineMssRule{},
+		devices: map[uint32]pipelineBpfDevmapVal{}, names: map[uint32]string{}, rules: map[uint32]pipelineMssRule{},
 	}
 	if err := im.number(s, present.numbers); err != nil {
 		return nil, err
@@ -123,8 +119,13 @@ func (im *image) addEgresses(s State) {
 	for _, l := range s.L3 {
 		number := im.numbers.devices[l.Port]
 		im.devices[number] = pipelineBpfDevmapVal{Ifindex: uint32(l.Port)}
+		im.names[number] = l.Name
 		im.egresses[uint32(l.Ifindex)] = pipelineEgress{Device: number, Mtu: uint32(l.MTU), Vid: l.VID, Flags: egressFlags(l)}
 	}
+}
+
+func (im *image) deviceName(number uint32) string {
+	return "device of L3 interface " + im.names[number]
 }
 
 // addPrefixes keeps the present set of MSS rules where it stays as it is.
@@ -203,52 +204,4 @@ func flag(on bool) uint32 {
 		return 1
 	}
 	return 0
-}
-
-// check refuses a state that does not fit together or into its limits.
-func (s State) check() error {
-	if err := s.checkPorts(); err != nil {
-		return err
-	}
-	for _, l := range s.L3 {
-		devices := slices.Concat(l.arrivesOn(), []int{l.Ifindex, l.Port})
-		if top := slices.Max(devices); top > s.Limits.Ifindex {
-			return &LimitError{Limit: "ifindex", Have: s.Limits.Ifindex, Want: top}
-		}
-		if slices.Min(devices) <= 0 {
-			return fmt.Errorf("L3 interface %s: no interface has an index below 1", l.Name)
-		}
-		if l.VID > 4094 {
-			return fmt.Errorf("L3 interface %s: VLAN ID %d is above 4094", l.Name, l.VID)
-		}
-	}
-	for _, r := range s.MSS {
-		if r.Prefix.IsValid() && r.Prefix != r.Prefix.Masked() {
-			return fmt.Errorf("mss-clamp: prefix %v is not masked", r.Prefix)
-		}
-	}
-	return checkClasses(s.Classes, s.Limits)
-}
-
-func (s State) checkPorts() error {
-	names, devices := map[string]bool{}, map[int]string{}
-	for _, p := range s.Ports {
-		other, taken := devices[p.Ifindex]
-		switch {
-		case p.Name == "" || strings.Contains(p.Name, "/"):
-			return fmt.Errorf("port %q: no interface can have this name", p.Name)
-		case names[p.Name]:
-			return fmt.Errorf("port %s: named twice", p.Name)
-		case taken:
-			return fmt.Errorf("port %s: the same interface as port %s", p.Name, other)
-		case p.Ifindex <= 0:
-			return fmt.Errorf("port %s: no interface has an index below 1", p.Name)
-		case p.Ifindex > s.Limits.Ifindex:
-			return &LimitError{Limit: "ifindex", Have: s.Limits.Ifindex, Want: p.Ifindex}
-		case !slices.Contains([]Mode{"", Auto, Native, Generic}, p.Mode):
-			return fmt.Errorf("port %s: mode %q is none of auto, native, generic", p.Name, p.Mode)
-		}
-		names[p.Name], devices[p.Ifindex] = true, p.Name
-	}
-	return nil
 }

@@ -21,8 +21,11 @@ type router struct {
 }
 
 // newRouter makes the lab and opens a data path; nothing is applied yet.
-func newRouter(t *testing.T, mode Mode) *router {
-	r := &router{Lab: topotest.New(t, topo.Demo()), t: t, bpffs: topotest.BPFFS(t) + "/clearway"}
+func newRouter(t *testing.T, mode Mode) *router { return newRouterIn(t, topo.Demo(), mode) }
+
+// newRouterIn is newRouter in a variant of the lab.
+func newRouterIn(t *testing.T, lab *topo.Lab, mode Mode) *router {
+	r := &router{Lab: topotest.New(t, lab), t: t, bpffs: topotest.BPFFS(t) + "/clearway"}
 	r.state = r.demoState(mode)
 	r.open()
 	t.Cleanup(func() { r.dp.Close() })

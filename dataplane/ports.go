@@ -105,7 +105,7 @@ func (d *Dataplane) replace(t *transaction, p Port, s State, want *image) error 
 func (d *Dataplane) writeGeneric(t *transaction, s State, want *image) error {
 	before := maps.Clone(want.ports)
 	d.markGeneric(s, want)
-	return setEntries(t, d.gen.maps("ports"), "port", before, want.ports)
+	return setEntries(t, d.gen.maps("ports"), entry("port"), before, want.ports)
 }
 
 // markGeneric notes in an image which ports are attached in generic mode, and

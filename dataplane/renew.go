@@ -5,6 +5,7 @@ package dataplane
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/cilium/ebpf"
@@ -157,7 +158,7 @@ func (d *Dataplane) switchSteps(t *transaction, s State, next *successor, before
 		return err
 	}, nil)
 	if err != nil {
-		return err
+		return fmt.Errorf("from version %s to %s: %w", d.manifest.Version, d.version, err)
 	}
 	return d.saveManifest(t, next.image, carried)
 }

@@ -50,14 +50,19 @@ func (t *transaction) rollback() error {
 	return errors.Join(errs...)
 }
 
+// entry names the entries of a map for messages.
+func entry(of string) func(key uint32) string {
+	return func(key uint32) string { return fmt.Sprintf("%s[%d]", of, key) }
+}
+
 // setEntries writes the entries of want that differ from have.
-func setEntries[V comparable](t *transaction, m *ebpf.Map, name string, have, want map[uint32]V) error {
+func setEntries[V comparable](t *transaction, m *ebpf.Map, name func(key uint32) string, have, want map[uint32]V) error {
 	for key, value := range want {
 		old, was := have[key]
 		if was && old == value {
 			continue
 		}
-		err := t.do(fmt.Sprintf("%s[%d]", name, key),
+		err := t.do(name(key),
 			func() error { return m.Put(key, value) },
 			func() error { return putOrClear(m, key, old, was) })
 		if err != nil {
@@ -68,12 +73,12 @@ func setEntries[V comparable](t *transaction, m *ebpf.Map, name string, have, wa
 }
 
 // clearEntries empties the entries of have that want lacks.
-func clearEntries[V comparable](t *transaction, m *ebpf.Map, name string, have, want map[uint32]V) error {
+func clearEntries[V comparable](t *transaction, m *ebpf.Map, name func(key uint32) string, have, want map[uint32]V) error {
 	for key, old := range have {
 		if _, stays := want[key]; stays {
 			continue
 		}
-		err := t.do(fmt.Sprintf("%s[%d] cleared", name, key),
+		err := t.do("clearing "+name(key),
 			func() error { return putOrClear(m, key, old, false) },
 			func() error { return m.Put(key, old) })
 		if err != nil {
