@@ -34,11 +34,6 @@ const xfrmGroupPolicy = 4 // XFRMNLGRP_POLICY
 // full read, nothing else.
 const watchBuffer = 4 << 20
 
-// Watch is [Reader.Watch] of a Reader that nobody reads from.
-func Watch(ctx context.Context, log *slog.Logger) (<-chan struct{}, error) {
-	return new(Reader).Watch(ctx, log)
-}
-
 // Watch subscribes to changes of the state of the calling thread's network
 // namespace before it returns, and then tells of them: one receive may stand
 // for many changes, and after it the state is to be read again. Changes of
