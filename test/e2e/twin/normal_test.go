@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package twin
+
+import (
+	"slices"
+
+	"clearway/dataplane"
+)
+
+// emission is a frame that came out of a router, in a form in which equal is
+// what must be equal.
+type emission struct {
+	where string // the port, or the multipath route
+	frame string // its bytes
+}
+
+// normal returns the normal form of what came out of a router; false for what
+// no frame has caused. It takes off what invariant 4 excepts: bytes after the
+// IP packet, PCP and DEI, the choice among next hops; and what Linux makes up
+// where it speaks itself: IPv4 identification, IPv6 flow label, time of day.
+func (s *scenario) normal(f frame) (emission, bool) {
+	p := parse(f.bytes)
+	if p.to() == listenersReport {
+		return emission{}, false
+	}
+	b := slices.Clone(f.bytes[:p.end])
+	if p.tag != 0 {
+		b[p.tag+2] &= 0x0f
+	}
+	if p.ip == 0 {
+		return emission{f.port, string(b)}, true
+	}
+	if s.isLocal(p.src) {
+		s.ownWords(p, b)
+		return emission{f.port, string(b)}, true
+	}
+	if m := s.multipathOf(p.dst); m != nil && m.hops[place{f.port, p.vid(), p.to()}] {
+		return emission{"multipath " + m.to.String(), string(b[p.ip:])}, true
+	}
+	return emission{f.port, string(b)}, true
+}
+
+// listenersReport is where routers report multicast groups to (RFC 3810), when
+// it pleases them.
+var listenersReport = dataplane.MAC{0x33, 0x33, 0, 0, 0, 0x16}
+
+// ownWords takes out of a packet of Linux' own what is random in it.
+func (s *scenario) ownWords(p packet, b []byte) {
+	ip := b[p.ip:]
+	if p.version == 6 {
+		ip[1] &= 0xf0
+		ip[2], ip[3] = 0, 0
+		return
+	}
+	ip[4], ip[5], ip[10], ip[11] = 0, 0, 0, 0
+	if _, kind := p.icmp(); kind == icmpTimestampReply {
+		clear(b[p.upper+2 : p.end])
+	}
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package twin
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"clearway/dataplane"
+	"clearway/internal/testkit"
+)
+
+const (
+	framesPerState = 3000
+	framesPerBatch = 250 // below the 256 that a veth's ring holds
+	defaultStates  = 20  // of both modes together; CLEARWAY_FRAMES asks for more
+	quiet          = 3 * time.Millisecond
+	patience       = 200 * time.Millisecond // where something is missing
+)
+
+// TestTwin sends random frames through routers in random states, with Clearway
+// and without.
+func TestTwin(t *testing.T) {
+	seed := testkit.Seed(t)
+	runScenarios(t, seed, defaultStates, plainScenario)
+}
+
+// runScenarios checks scenarios of both modes in turn, made by make. All frames
+// together must have met most of the reasons.
+func runScenarios(t *testing.T, seed int64, states int, make func(*rand.Rand, dataplane.Mode) *scenario) {
+	if env := os.Getenv("CLEARWAY_FRAMES"); env != "" {
+		frames, err := strconv.Atoi(env)
+		if err != nil {
+			t.Fatalf("CLEARWAY_FRAMES: %v", err)
+		}
+		states = max(2, frames/framesPerState)
+	}
+	seen := map[dataplane.Reason]int{}
+	for i := range states {
+		mode := []dataplane.Mode{dataplane.Native, dataplane.Generic}[i%2]
+		t.Run(fmt.Sprintf("%d_%s", i, mode), func(t *testing.T) {
+			r := testkit.NewRand(seed + int64(i))
+			run(t, generator{r, make(r, mode)}, seen)
+		})
+	}
+	total := 0
+	for _, n := range seen {
+		total += n
+	}
+	t.Logf("%d frames: %v", total, seen)
+	if 10*seen[dataplane.Forward] < total {
+		t.Errorf("%d of %d frames were forwarded: too few to mean something", seen[dataplane.Forward], total)
+	}
+}
+
+// run sends frames through both sides of a scenario.
+func run(t *testing.T, g generator, seen map[dataplane.Reason]int) {
+	plain, fast := newSide(t, g.scenario), newSide(t, g.scenario)
+	cw := newClearway(t, fast.router, g.scenario)
+	p := &pair{t: t, s: g.scenario, plain: plain, fast: fast, cw: cw}
+	p.settle()
+	before := cw.counts()
+	told := map[dataplane.Reason]uint64{}
+	for first := 1; first <= framesPerState && !t.Failed(); first += framesPerBatch {
+		p.check(g.frames(framesPerBatch, first), first, told)
+	}
+	for reason, n := range told {
+		seen[reason] += int(n)
+	}
+	checkCounts(t, before, cw.counts(), told)
+	if t.Failed() {
+		t.Logf("the kernel's state: %s", g.describe())
+	}
+}
+
+// checkCounts: the counters say what was explained.
+func checkCounts(t *testing.T, before, after counts, told map[dataplane.Reason]uint64) {
+	t.Helper()
+	for _, reason := range dataplane.Reasons() {
+		if n := after.reasons[reason] - before.reasons[reason]; n != told[reason] {
+			t.Errorf("%s: %d frames were counted, %d explained", reason, n, told[reason])
+		}
+	}
+	if lost := after.lost - before.lost; lost != 0 {
+		t.Errorf("%d frames were lost after they were emitted", lost)
+	}
+}
+
+// pair is both labs.
+type pair struct {
+	t           *testing.T
+	s           *scenario
+	plain, fast *side
+	cw          *clearway
+}
+
+// settle lets what the labs say of their own accord go by.
+func (p *pair) settle() {
+	p.t.Helper()
+	if _, _, _, err := p.listen(50 * time.Millisecond); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *pair) listen(quiet time.Duration) (plain, fast, stack []frame, err error) {
+	if plain, err = p.plain.listen(quiet); err != nil {
+		return nil, nil, nil, err
+	}
+	if fast, err = p.fast.listen(quiet); err != nil {
+		return nil, nil, nil, err
+	}
+	stack, err = p.cw.heard(quiet)
+	return plain, fast, stack, err
+}
+
+// check sends frames through both sides and compares. What forward.block names
+// goes through Clearway alone, which must swallow it.
+func (p *pair) check(frames []frame, first int, told map[dataplane.Reason]uint64) {
+	p.t.Helper()
+	because := p.cw.explain(frames)
+	b := &batch{s: p.s, first: first}
+	var blocked []frame
+	for i, e := range because {
+		if e != nil {
+			told[e.Reason]++
+		}
+		if e != nil && e.Reason.String() == "drop_blocked" {
+			blocked = append(blocked, frames[i])
+			frames[i] = frame{} // its number stays
+			continue
+		}
+	}
+	b.sent, b.because = frames, because
+	p.exchange(b, sendable(frames))
+	if len(blocked) > 0 {
+		p.swallow(blocked)
+	}
+}
+
+func sendable(frames []frame) []frame {
+	return slices.DeleteFunc(slices.Clone(frames), func(f frame) bool { return f.port == "" })
+}
+
+func (p *pair) exchange(b *batch, frames []frame) {
+	p.t.Helper()
+	if err := p.plain.send(frames); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := p.fast.send(frames); err != nil {
+		p.t.Fatal(err)
+	}
+	var problems []string
+	for _, wait := range []time.Duration{quiet, patience} {
+		plain, fast, stack, err := p.listen(wait)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		b.plain, b.fast, b.stack = append(b.plain, plain...), append(b.fast, fast...), append(b.stack, stack...)
+		if problems = b.problems(); len(problems) == 0 {
+			return
+		}
+	}
+	p.t.Error(strings.Join(problems, "\n\n"))
+}
+
+func (p *pair) swallow(frames []frame) {
+	p.t.Helper()
+	if err := p.fast.send(frames); err != nil {
+		p.t.Fatal(err)
+	}
+	out, err := p.fast.listen(quiet)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, f := range out {
+		if _, ok := p.s.normal(f); ok {
+			p.t.Errorf("of blocked frames, %s emits %x", f.port, f.bytes)
+		}
+	}
+}
+
+// describe lists the scenario for a reader.
+func (s *scenario) describe() string {
+	var b strings.Builder
+	for _, l := range s.topology.L3 {
+		fmt.Fprintf(&b, "\n%+v", l)
+	}
+	for _, r := range s.routes {
+		fmt.Fprintf(&b, "\nroute %+v", r)
+	}
+	for _, r := range s.rules {
+		fmt.Fprintf(&b, "\nrule %+v", r)
+	}
+	fmt.Fprintf(&b, "\n%v\ndown %v\n%s", s.sysctls, s.down, s.config())
+	return b.String()
+}
