@@ -34,6 +34,21 @@ func (l *Lab) addLink(i int, link Link) error {
 	return l.addEnd(b, link.B, link.A)
 }
 
+// RestoreLink makes the lab's link number i again, from 0, after one of its
+// ends was deleted, and waits until it is up. Routes are not restored.
+func (l *Lab) RestoreLink(ctx context.Context, i int) error {
+	link := l.Links[i]
+	if err := l.addLink(i, link); err != nil {
+		return fmt.Errorf("restoring a link: %w", err)
+	}
+	for _, end := range []End{link.A, link.B} {
+		if err := l.Host(end.Host).WaitUp(ctx, end.Name); err != nil {
+			return fmt.Errorf("restoring a link: %w", err)
+		}
+	}
+	return nil
+}
+
 // addEnd finishes one end of a link.
 func (l *Lab) addEnd(h *Host, end, other End) error {
 	if err := h.setFeatures(end.Name, end.NAPI == NAPIByGRO); err != nil {

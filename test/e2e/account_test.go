@@ -66,13 +66,17 @@ func (a account) String() string {
 	return strings.Join(lines, "; ")
 }
 
-// settled returns the account once all that came in has a reason. Traffic must
-// have ended.
-func (r *router) settled() account {
+// settled returns the account of some interfaces once all that came in there
+// has a reason. Their traffic must have ended.
+func (r *router) settled(interfaces ...string) account {
 	r.t.Helper()
 	var a account
-	r.within(2*time.Second, func() error {
+	r.within(patience, func() error {
 		a = accountOf(r.status())
+		maps.DeleteFunc(a, func(key string, _ control.Counter) bool {
+			name, _, _ := strings.Cut(key, " ")
+			return !slices.Contains(interfaces, name)
+		})
 		if open := a.unbalanced(); len(open) > 0 {
 			return fmt.Errorf("%v: packets without a reason: %v", open, a)
 		}

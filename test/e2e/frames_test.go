@@ -64,13 +64,13 @@ func (r *router) ends(p path, reason string, change ...func(*testkit.Frame)) {
 	r.t.Helper()
 	const n = 4
 	r.within(patience, func() error {
-		before := r.settled()
+		before := r.settled(p.in)
 		f := r.frame(p.in, p.source, p.destination)
 		for _, c := range change {
 			c(f)
 		}
 		r.send(p.from, repeat(n, f))
-		became := r.settled().minus(before)
+		became := r.settled(p.in).minus(before)
 		if got := became[p.in+" "+reason].Packets; got < n {
 			return fmt.Errorf("%v: %d of %d packets %s: %v", p, got, n, reason, became)
 		}

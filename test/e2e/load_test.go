@@ -38,7 +38,7 @@ func (r *router) underLoad(fn func()) {
 // load is one try of underLoad. It returns the packets sent a second.
 func (r *router) load(fn func()) float64 {
 	r.t.Helper()
-	before := r.settled()
+	before := r.settled("eth0")
 	flow, err := r.flow(loadRate).Start(r.t.Context())
 	if err != nil {
 		r.t.Fatal(err)
@@ -65,7 +65,7 @@ func (r *router) load(fn func()) float64 {
 	if err := report.Err(); err != nil {
 		r.t.Error(err)
 	}
-	counted := r.settled().minus(before)["eth0 forward"]
+	counted := r.settled("eth0").minus(before)["eth0 forward"]
 	if counted.Packets != report.Sent || counted.Bytes != report.Sent*loadFrame {
 		r.t.Errorf("counted %d packets, %d bytes; %d and %d were sent", counted.Packets, counted.Bytes, report.Sent, report.Sent*loadFrame)
 	}
