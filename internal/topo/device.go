@@ -111,11 +111,11 @@ func kernelDevice(nl *netlink.Handle, d Device) (netlink.Link, error) {
 
 func kernelBond(attrs netlink.LinkAttrs, activeBackup bool) *netlink.Bond {
 	bond := netlink.NewLinkBond(attrs)
-	bond.Mode = netlink.BOND_MODE_BALANCE_XOR
-	bond.XmitHashPolicy = netlink.BOND_XMIT_HASH_POLICY_LAYER3_4
 	if activeBackup {
 		bond.Mode = netlink.BOND_MODE_ACTIVE_BACKUP
-		bond.XmitHashPolicy = netlink.BOND_XMIT_HASH_POLICY_UNKNOWN
+	} else {
+		bond.Mode = netlink.BOND_MODE_BALANCE_XOR
+		bond.XmitHashPolicy = netlink.BOND_XMIT_HASH_POLICY_LAYER3_4
 	}
 	bond.Miimon = 10 // ms
 	return bond

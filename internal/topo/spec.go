@@ -45,7 +45,7 @@ type NAPI uint8
 // The ways to NAPI. Every other offload of a link is off.
 const (
 	// NAPIByGRO switches GRO on, which merges TCP segments of one flow before
-	// captures see them. Kernels before 5.13 don't take it for a reason.
+	// captures see them. On kernels before 5.13 it makes no NAPI.
 	NAPIByGRO NAPI = iota
 	// NAPIByXDP attaches a program that passes all, so that what captures see
 	// is what was sent.

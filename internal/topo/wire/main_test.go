@@ -4,12 +4,15 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"clearway/internal/topo"
 	"clearway/internal/topo/topotest"
@@ -104,10 +107,24 @@ func carry(t *testing.T, ctx context.Context, g *errgroup.Group, box *topo.Host,
 				return err
 			}
 			for _, f := range frames {
-				if err := s.Send(tamper(f)...); err != nil {
-					return err
+				for _, out := range tamper(f) {
+					if err := sendPatiently(s, out); err != nil {
+						return err
+					}
 				}
 			}
 		}
 	})
+}
+
+// sendPatiently waits for a device that has no room, as a cable would.
+func sendPatiently(s *Sender, frame []byte) error {
+	for range 1000 {
+		err := s.Send(frame)
+		if !errors.Is(err, unix.ENOBUFS) {
+			return err
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return errors.New("the device never had room")
 }
