@@ -81,14 +81,6 @@ func (r *router) bothWays() {
 	}
 }
 
-// must fails the test on an error of the lab.
-func (r *router) must(err error) {
-	r.t.Helper()
-	if err != nil {
-		r.t.Fatal(err)
-	}
-}
-
 // l3 waits until the daemon shows an L3 interface as it should be.
 func (r *router) l3(name string, want func(control.L3Interface) bool) {
 	r.t.Helper()

@@ -48,9 +48,10 @@ type path struct {
 }
 
 var (
-	toServer1 = path{"client", "eth0", "192.0.2.2", "198.51.100.2"}
-	toServer2 = path{"client", "eth0", "192.0.2.2", "203.0.113.2"}
-	toClient  = path{"server1", "eth1", "198.51.100.2", "192.0.2.2"}
+	toServer1   = path{"client", "eth0", "192.0.2.2", "198.51.100.2"}
+	toServer2   = path{"client", "eth0", "192.0.2.2", "203.0.113.2"}
+	fromServer2 = path{"server2", "eth2", "203.0.113.2", "192.0.2.2"}
+	toClient    = path{"server1", "eth1", "198.51.100.2", "192.0.2.2"}
 )
 
 // to is the path to another destination.

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // A reload takes ports and gives them up; what they counted is not forgotten.
@@ -68,17 +66,13 @@ func TestSIGHUP(t *testing.T) {
 	r.reload(demo())
 	r.write(changed)
 	r.hangUp()
-	if diff := cmp.Diff(byReload, r.shape()); diff != "" {
-		t.Errorf("SIGHUP is not reload (-reload +SIGHUP):\n%s", diff)
-	}
+	r.same(byReload)
 	r.ends(toServer2, "forward")
 	if err := os.WriteFile(r.path("clearway.yaml"), []byte("interfaces: 7"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	r.hangUp()
-	if diff := cmp.Diff(byReload, r.shape()); diff != "" {
-		t.Errorf("a bad file changed something:\n%s", diff)
-	}
+	r.same(byReload)
 	if d := r.status().Daemon; d.Applies.Failed != 1 || d.LastApply.Error == "" {
 		t.Errorf("the failure doesn't show: %+v", d)
 	}

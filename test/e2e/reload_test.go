@@ -23,6 +23,14 @@ func (r *router) shape() control.Status {
 	return s
 }
 
+// same checks that the state of the data path is what it was.
+func (r *router) same(before control.Status) {
+	r.t.Helper()
+	if diff := cmp.Diff(before, r.shape()); diff != "" {
+		r.t.Errorf("the state has changed (-before +after):\n%s", diff)
+	}
+}
+
 // What can't be applied whole is not applied at all, and says why.
 func TestRefusedReload(t *testing.T) {
 	lab := topo.Demo()
@@ -40,9 +48,7 @@ func TestRefusedReload(t *testing.T) {
 	for _, bad := range refusedReloads() {
 		r.sub(bad.name, func() {
 			r.refuse(bad.settings.text(r.dir), bad.want...)
-			if diff := cmp.Diff(before, r.shape()); diff != "" {
-				r.t.Errorf("the state has changed (-before +after):\n%s", diff)
-			}
+			r.same(before)
 			r.ends(toServer1, "forward")
 			r.ends(toServer1.to("198.51.100.70"), "drop_blocked")
 			r.ends(toServer2, "pass_no_match")

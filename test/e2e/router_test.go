@@ -29,6 +29,7 @@ type router struct {
 	lab     *topo.Lab
 	dir     string
 	program string
+	on      string // the host
 	client  *control.Client
 
 	cmd   *exec.Cmd     // the daemon; nil when none runs
@@ -42,7 +43,7 @@ type router struct {
 // test ends, and the log is shown if the test failed.
 func newRouter(t *testing.T, lab *topo.Lab) *router {
 	t.Helper()
-	r := &router{t: t, lab: lab, dir: t.TempDir(), program: program, seen: account{}}
+	r := &router{t: t, lab: lab, dir: t.TempDir(), program: program, on: "router", seen: account{}}
 	r.client = control.NewClient(r.path("clearway.sock"))
 	if err := os.Mkdir(r.path("bpf"), 0o700); err != nil {
 		t.Fatal(err)
@@ -80,6 +81,14 @@ func (r *router) remove() {
 	}
 }
 
+// must fails the test on an error of what the test itself does.
+func (r *router) must(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // sub is t.Run for the router's own test.
 func (r *router) sub(name string, fn func()) {
 	r.t.Helper()
@@ -92,7 +101,7 @@ func (r *router) sub(name string, fn func()) {
 }
 
 func (r *router) path(name string) string { return filepath.Join(r.dir, name) }
-func (r *router) host() *topo.Host        { return r.lab.Host("router") }
+func (r *router) host() *topo.Host        { return r.lab.Host(r.on) }
 
 // write writes the configuration, for the next start or reload.
 func (r *router) write(c settings) {
@@ -111,6 +120,9 @@ func (r *router) start() {
 	}
 	r.checkAccount()
 }
+
+// pins lists all that is pinned.
+func (r *router) pins() []string { return topotest.Pins(r.t, r.path("bpf")) }
 
 // run writes the configuration and starts the daemon with it.
 func (r *router) run(c settings) {
