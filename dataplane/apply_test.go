@@ -42,7 +42,7 @@ func TestApplyByDifference(t *testing.T) {
 		}
 		for _, p := range s.Ports {
 			sent[p.Name] += wires.send(p.Name, 1+rng.IntN(5))
-			if got := r.reasons(p.Name)["pass_not_ip"]; got != sent[p.Name] {
+			if got := r.counted(p.Name, "pass_not_ip", sent[p.Name]); got != sent[p.Name] {
 				t.Fatalf("round %d: port %s counted %d frames, %d were sent to it", round, p.Name, got, sent[p.Name])
 			}
 		}

@@ -3,8 +3,6 @@
 package dataplane
 
 import (
-	"errors"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/netip"
@@ -119,40 +117,5 @@ func randomAddr(rng *rand.Rand) netip.Addr {
 		a := netip.MustParseAddr("2001:db8::").As16()
 		vary(a[:])
 		return netip.AddrFrom16(a)
-	}
-}
-
-func TestClassesThatAreRefused(t *testing.T) {
-	for _, row := range []struct {
-		name   string
-		prefix netip.Prefix
-	}{
-		{"no prefix", netip.Prefix{}},
-		{"bits below the mask", netip.MustParsePrefix("192.0.2.1/24")},
-		{"IPv6 bits below the mask", netip.MustParsePrefix("2001:db8::1/64")},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			if err := checkClasses(map[netip.Prefix]Class{row.prefix: Allow}, Limits{Allow: 1}); err == nil {
-				t.Error("accepted")
-			}
-		})
-	}
-}
-
-// The limit is of what the operator lists; addresses and routes of the machine
-// don't use it up.
-func TestLimitOfAllow(t *testing.T) {
-	classes := map[netip.Prefix]Class{}
-	for i := range 10 {
-		classes[netip.MustParsePrefix(fmt.Sprintf("198.51.%d.0/24", i))] = Local | NotSource | Exception
-	}
-	classes[netip.MustParsePrefix("203.0.113.0/24")] = Allow
-	classes[netip.MustParsePrefix("203.0.113.0/25")] = Block
-	if err := checkClasses(classes, Limits{Allow: 2}); err != nil {
-		t.Errorf("two of two: %v", err)
-	}
-	var limit *LimitError
-	if err := checkClasses(classes, Limits{Allow: 1}); !errors.As(err, &limit) || *limit != (LimitError{"allow", 1, 2}) {
-		t.Errorf("two of one: %v", err)
 	}
 }

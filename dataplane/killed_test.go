@@ -121,7 +121,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 				r.apply(from)
 				sent += w.send("eth0", 4)
 				checkAfterKill(t, r, from, fmt.Sprintf("step %d", step))
-				got := r.reasons("eth0")["pass_not_ip"]
+				got := r.counted("eth0", "pass_not_ip", sent)
 				if row.interfaces == 4 && got != sent {
 					t.Fatalf("step %d: %d frames are counted, %d were sent", step, got, sent)
 				}
