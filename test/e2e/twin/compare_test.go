@@ -53,7 +53,9 @@ func (b *batch) emissions() (problems []string) {
 func (b *batch) count(frames []frame) map[emission]int {
 	n := map[emission]int{}
 	for _, f := range frames {
-		if parse(f.bytes).isLimited() {
+		p := parse(f.bytes)
+		// A redirect asks for its receiver's MAC, if that isn't known.
+		if b.s.isLocal(p.src) && p.isLimited() || b.s.forward.hairpin && p.isQuestion() {
 			continue
 		}
 		if e, ok := b.s.normal(f); ok {
@@ -66,7 +68,7 @@ func (b *batch) count(frames []frame) map[emission]int {
 func (b *batch) differs(e emission, plain, fast int) string {
 	text := fmt.Sprintf("%s emits %d times with Clearway, %d times without:\n%s",
 		e.where, fast, plain, hex.EncodeToString([]byte(e.frame)))
-	return text + b.cause(numberOf([]byte(e.frame)))
+	return text + b.cause(b.s.numberOf([]byte(e.frame)))
 }
 
 // cause tells of the frame that has a number.
@@ -113,7 +115,7 @@ func (b *batch) passed() (problems []string) {
 	for e, n := range want {
 		if n != 0 {
 			problems = append(problems, fmt.Sprintf("%d more passed than reached the stack of %s: %x%s",
-				n, e.where, e.frame, b.cause(numberOf([]byte(e.frame)))))
+				n, e.where, e.frame, b.cause(b.s.numberOf([]byte(e.frame)))))
 		}
 	}
 	return problems
@@ -167,8 +169,8 @@ func (b *batch) limited() (problems []string) {
 		return nil
 	}
 	for _, f := range b.plain {
-		i := numberOf(f.bytes) - b.first
-		if !parse(f.bytes).isLimited() || i < 0 || i >= len(b.sent) {
+		said, i := parse(f.bytes), b.s.numberOf(f.bytes)-b.first
+		if !b.s.isLocal(said.src) || !said.isLimited() || i < 0 || i >= len(b.sent) {
 			continue
 		}
 		e, p := b.because[i], parse(b.sent[i].bytes)

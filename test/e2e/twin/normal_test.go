@@ -3,6 +3,7 @@
 package twin
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"clearway/dataplane"
@@ -57,4 +58,24 @@ func (s *scenario) ownWords(p packet, b []byte) {
 	if _, kind := p.icmp(); kind == icmpTimestampReply {
 		clear(b[p.upper+2 : p.end])
 	}
+}
+
+// numberOf reads the mark of the frame that made the router emit another: of
+// the packet it tells of, or the packet itself. -1 where there is none.
+func (s *scenario) numberOf(frame []byte) int {
+	p := parse(frame)
+	if p.ip == 0 {
+		return -1
+	}
+	ip := p.frame[p.ip:]
+	if q := p.quoted(); q != nil && s.isLocal(p.src) {
+		ip = q
+	}
+	switch {
+	case len(ip) >= 20 && ip[0]>>4 == 4:
+		return int(binary.BigEndian.Uint16(ip[4:]))
+	case len(ip) >= 40:
+		return int(binary.BigEndian.Uint16(ip[2:]))
+	}
+	return -1
 }

@@ -78,6 +78,7 @@ const (
 	filtered           = 13
 	icmpRedirect       = 5
 	icmpTimestampReply = 14
+	icmp6Solicitation  = 135
 	icmp6Redirect      = 137
 	icmp6Informational = 128 // and above
 )
@@ -97,6 +98,13 @@ func (p packet) isLimited() bool {
 		return code == netUnreachable || code == hostUnreachable || code == filtered
 	}
 	return kind == icmpRedirect
+}
+
+// isQuestion: ARP, or a neighbour solicitation.
+func (p packet) isQuestion() bool {
+	message, kind := p.icmp()
+	return binary.BigEndian.Uint16(p.frame[12:]) == testkit.EtherTypeARP ||
+		message != nil && p.version == 6 && kind == icmp6Solicitation
 }
 
 // quoted returns the IP packet that an ICMP error or redirect tells of.
@@ -147,24 +155,4 @@ func number(frame []byte, n int) {
 func fixChecksum(ip []byte) {
 	ip[10], ip[11] = 0, 0
 	binary.BigEndian.PutUint16(ip[10:], testkit.Checksum(ip[:20]))
-}
-
-// numberOf reads the mark of the frame that made the router emit another: of
-// the packet it tells of, or the packet itself. -1 where there is none.
-func numberOf(frame []byte) int {
-	p := parse(frame)
-	if p.ip == 0 {
-		return -1
-	}
-	ip := p.frame[p.ip:]
-	if q := p.quoted(); q != nil {
-		ip = q
-	}
-	switch {
-	case len(ip) >= 20 && ip[0]>>4 == 4:
-		return int(binary.BigEndian.Uint16(ip[4:]))
-	case len(ip) >= 40:
-		return int(binary.BigEndian.Uint16(ip[2:]))
-	}
-	return -1
 }

@@ -73,17 +73,21 @@ func run(t *testing.T, g generator, seen map[dataplane.Reason]int) {
 	for reason, n := range told {
 		seen[reason] += int(n)
 	}
-	checkCounts(t, before, cw.counts(), told)
+	checkCounts(t, g.scenario, before, cw.counts(), told)
 	if t.Failed() {
 		t.Logf("the kernel's state: %s", g.describe())
 	}
 }
 
-// checkCounts: the counters say what was explained.
-func checkCounts(t *testing.T, before, after counts, told map[dataplane.Reason]uint64) {
+// checkCounts: the counters say what was explained. In generic mode there may
+// be more that is not IP: what the router itself says to all on a link comes
+// back through XDP, without an Ethernet header (dev_loopback_xmit).
+func checkCounts(t *testing.T, s *scenario, before, after counts, told map[dataplane.Reason]uint64) {
 	t.Helper()
 	for _, reason := range dataplane.Reasons() {
-		if n := after.reasons[reason] - before.reasons[reason]; n != told[reason] {
+		n := after.reasons[reason] - before.reasons[reason]
+		echo := s.mode == dataplane.Generic && reason.String() == "pass_not_ip" && n > told[reason]
+		if n != told[reason] && !echo {
 			t.Errorf("%s: %d frames were counted, %d explained", reason, n, told[reason])
 		}
 	}
