@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 
 	"clearway/internal/testkit"
@@ -65,6 +66,9 @@ func (v variant) spec(t *testing.T) *ebpf.CollectionSpec {
 func (v variant) load(t *testing.T) *ebpf.Collection {
 	t.Helper()
 	testkit.RequireRoot(t)
+	if err := rlimit.RemoveMemlock(); err != nil { // Linux before 5.11 counts maps to it
+		t.Fatal(err)
+	}
 	coll, err := ebpf.NewCollectionWithOptions(v.spec(t), ebpf.CollectionOptions{
 		Programs: ebpf.ProgramOptions{LogLevel: ebpf.LogLevelStats},
 	})

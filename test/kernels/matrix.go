@@ -23,10 +23,14 @@ type set struct {
 
 var smoke = set{Name: "smoke", Package: "./test/kernels/smoke", Run: ".", Limit: time.Minute}
 
+// rows loads and attaches every variant of the programs, and runs the packet
+// rows of all stages.
+var rows = set{Name: "dataplane", Package: "./dataplane", Run: "^Test(Kernel|Stage)", Limit: 5 * time.Minute}
+
 var matrix = []kernel{
-	{Version: "5.10", Suite: "bullseye", Sets: []set{smoke}},
-	{Version: "6.1", Suite: "bookworm", Sets: []set{smoke}},
-	{Version: "6.12", Suite: "trixie", Sets: []set{smoke}},
+	{Version: "5.10", Suite: "bullseye", Sets: []set{smoke, rows}},
+	{Version: "6.1", Suite: "bookworm", Sets: []set{smoke, rows}},
+	{Version: "6.12", Suite: "trixie", Sets: []set{smoke, rows}},
 }
 
 // guestModules are loaded in every machine, with all they depend on: the guest
