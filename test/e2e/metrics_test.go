@@ -26,7 +26,7 @@ const metricsAddress = "127.0.0.1:9450"
 
 // A scrape counts exactly what was sent, and nothing else.
 func TestMetrics(t *testing.T) {
-	r := newRouter(t, topotest.New(t, silentLab()))
+	r := newRouter(t, silent(t))
 	c := demo()
 	c.metrics = metricsAddress
 	c.block = []string{"198.51.100.64/26"}
@@ -45,7 +45,7 @@ func TestMetrics(t *testing.T) {
 
 // Attempts to change something are counted by how they ended.
 func TestMetricsOfApplies(t *testing.T) {
-	r := newRouter(t, topotest.New(t, silentLab()))
+	r := newRouter(t, silent(t))
 	c := demo()
 	c.metrics = metricsAddress
 	r.run(c)
@@ -67,9 +67,10 @@ func TestMetricsOfApplies(t *testing.T) {
 	}
 }
 
-// silentLab is the demonstration lab in which nobody speaks unasked: IPv6 is
-// off, and neighbours are known.
-func silentLab() *topo.Lab {
+// silent is the demonstration lab in which nobody speaks unasked: IPv6 is off,
+// and neighbours are known.
+func silent(t *testing.T) *topo.Lab {
+	t.Helper()
 	lab := topo.Demo()
 	for i := range lab.Hosts {
 		lab.Hosts[i].Sysctls = map[string]string{
@@ -82,7 +83,7 @@ func silentLab() *topo.Lab {
 			end.Addresses = end.Addresses[:1]
 		}
 	}
-	return lab
+	return topotest.New(t, lab)
 }
 
 // sendAll sends frames of many kinds to eth0 and adds them to what is to be

@@ -29,7 +29,8 @@ type router struct {
 	lab     *topo.Lab
 	dir     string
 	program string
-	on      string // the host
+	on      string               // the host
+	attr    *syscall.SysProcAttr // of daemons; nil: root
 	client  *control.Client
 
 	cmd   *exec.Cmd     // the daemon; nil when none runs
@@ -52,7 +53,7 @@ func newRouter(t *testing.T, lab *topo.Lab) *router {
 		t.Fatalf("mounting a BPF file system: %v", err)
 	}
 	var err error
-	if r.log, err = os.Create(r.path("log")); err != nil {
+	if r.log, err = os.OpenFile(r.path("log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.remove)
@@ -136,7 +137,7 @@ var errEnded = errors.New("the daemon ended at once")
 // launch starts the daemon and doesn't wait.
 func (r *router) launch() error {
 	cmd := exec.Command(r.program, "run", "-c", r.path("clearway.yaml"))
-	cmd.Stdout, cmd.Stderr = r.log, r.log
+	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = r.log, r.log, r.attr
 	if err := r.host().Start(cmd); err != nil {
 		return err
 	}
