@@ -36,6 +36,10 @@ type Placed struct {
 	Linear int // bytes in the linear part, 0 = all
 }
 
+// CanSplit reports whether the kernel's test runs can put a part of a frame
+// outside the linear part.
+func CanSplit() bool { return atLeast(6, 18) }
+
 // xdpMD is struct xdp_md, the context of a test run.
 type xdpMD struct {
 	Data, DataEnd, DataMeta, IngressIfindex, RxQueueIndex, EgressIfindex uint32
