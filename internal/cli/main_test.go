@@ -42,11 +42,13 @@ type fakeDaemon struct {
 
 	explained control.ExplainRequest
 	reloaded  []byte
-	asked     int // times that the status was asked for
+	asked     func() // called when the status is asked for
 }
 
 func (d *fakeDaemon) Status(context.Context) (control.Status, error) {
-	d.asked++
+	if d.asked != nil {
+		d.asked()
+	}
 	return d.status, d.err
 }
 

@@ -92,9 +92,7 @@ func takeLock(socket string) (io.Closer, error) {
 	return f, nil
 }
 
-// bind makes the socket. The caller holds the lock. Until owner and mode are
-// right only root can connect: the kernel takes a socket's mode at bind(2)
-// from the descriptor (net/unix/af_unix.c, unix_bind_bsd).
+// bind makes the socket. The caller holds the lock.
 func bind(path string) (net.Listener, error) {
 	info, err := os.Lstat(path)
 	if err == nil && info.Mode().Type() != fs.ModeSocket {
@@ -106,6 +104,21 @@ func bind(path string) (net.Listener, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("removing an old socket: %w", err)
 	}
+	l, err := listenPrivate(path)
+	if err != nil {
+		return nil, fmt.Errorf("listening on %s: %w", path, err)
+	}
+	if err := share(path, Group); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("setting up %s: %w", path, err)
+	}
+	return l, nil
+}
+
+// listenPrivate makes a socket that only its owner can connect to, from its
+// first moment on: the kernel takes a socket's mode at bind(2) from the
+// descriptor (net/unix/af_unix.c, unix_bind_bsd).
+func listenPrivate(path string) (net.Listener, error) {
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var chmodErr error
 		err := c.Control(func(fd uintptr) { chmodErr = unix.Fchmod(int(fd), 0o600) })
@@ -113,13 +126,9 @@ func bind(path string) (net.Listener, error) {
 	}}
 	l, err := config.Listen(context.Background(), "unix", path)
 	if err != nil {
-		return nil, fmt.Errorf("listening on %s: %w", path, err)
+		return nil, err
 	}
 	l.(*net.UnixListener).SetUnlinkOnClose(false) // Listener does, while it holds the lock
-	if err := share(path, Group); err != nil {
-		l.Close()
-		return nil, fmt.Errorf("setting up %s: %w", path, err)
-	}
 	return l, nil
 }
 

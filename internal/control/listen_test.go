@@ -112,6 +112,20 @@ func TestSocketMode(t *testing.T) {
 	}
 }
 
+// Between bind(2) and the change of owner nobody else must get in.
+func TestSocketIsPrivateAtFirst(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0))
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := listenPrivate(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v; want 0600", info.Mode().Perm(), err)
+	}
+}
+
 func TestNoDaemon(t *testing.T) {
 	_, err := NewClient(filepath.Join(t.TempDir(), "clearway.sock")).Status(context.Background())
 	if !errors.Is(err, ErrNotRunning) {

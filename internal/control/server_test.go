@@ -210,33 +210,48 @@ func TestBadRequests(t *testing.T) {
 	}
 }
 
-// A request in flight must not hold up the end of the server.
+// A request in flight must not hold up the end of the server for long, whether
+// it heeds the end of its context or not.
 func TestStopWithARequestInFlight(t *testing.T) {
-	b := &backend{block: make(chan struct{})}
-	path := filepath.Join(t.TempDir(), "clearway.sock")
-	l, err := Listen(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done, answered := make(chan error, 1), make(chan error, 1)
-	go func() { done <- Serve(ctx, l, b, slog.New(slog.DiscardHandler)) }()
-	go func() { _, err := NewClient(path).Status(context.Background()); answered <- err }()
-	<-b.block // the request is in the backend
-
-	cancel()
-	select {
-	case err := <-done:
-		if err != nil {
-			t.Errorf("server ended with: %v", err)
+	for _, heeds := range []bool{true, false} {
+		serving, stop := context.WithCancel(context.Background())
+		defer stop()
+		b := &backend{block: make(chan struct{}), release: serving.Done()}
+		if !heeds {
+			never := make(chan struct{})
+			defer close(never)
+			b.release = never
 		}
-	case <-time.After(2 * stopTimeout):
-		t.Fatal("the server did not end")
-	}
-	if err := <-answered; err == nil {
-		t.Error("the cut-off request was answered as done")
-	}
-	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the socket is still there: %v", err)
+		path := filepath.Join(t.TempDir(), "clearway.sock")
+		l, err := Listen(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done, answered := make(chan error, 1), make(chan error, 1)
+		go func() { done <- Serve(serving, l, b, slog.New(slog.DiscardHandler)) }()
+		go func() { _, err := NewClient(path).Status(context.Background()); answered <- err }()
+		<-b.block // the request is in the backend
+
+		stop()
+		for _, end := range []struct {
+			of  string
+			c   <-chan error
+			bad func(error) bool
+		}{
+			{"server", done, func(err error) bool { return err != nil }},
+			{"client", answered, func(err error) bool { return err == nil }},
+		} {
+			select {
+			case err := <-end.c:
+				if end.bad(err) {
+					t.Errorf("heeds %v: the %s ended with %v", heeds, end.of, err)
+				}
+			case <-time.After(2 * stopTimeout):
+				t.Fatalf("heeds %v: the %s did not end", heeds, end.of)
+			}
+		}
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("heeds %v: the socket is still there: %v", heeds, err)
+		}
 	}
 }

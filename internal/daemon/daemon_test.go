@@ -33,7 +33,8 @@ type instance struct {
 	log       *lockedBuffer
 	told      chan string // the service manager
 	stop      context.CancelFunc
-	done      chan error
+	done      chan struct{} // closed when it has ended, with:
+	err       error
 }
 
 const twoPorts = `
@@ -44,7 +45,7 @@ forward: {allow: [198.51.100.0/24]}
 // newInstance prepares a daemon with a configuration, to be started.
 func newInstance(t *testing.T, text string) *instance {
 	i := &instance{T: t, dataplane: &fakeDataplane{}, machine: newFakeMachine("eth0", "eth1", "eth2"), dir: t.TempDir(),
-		log: &lockedBuffer{}, told: make(chan string, 100), done: make(chan error, 1)}
+		log: &lockedBuffer{}, told: make(chan string, 100), done: make(chan struct{})}
 	i.client = control.NewClient(i.socket())
 	i.write(text)
 	return i
@@ -80,11 +81,14 @@ func (i *instance) start() *instance {
 	i.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	i.stop = cancel
-	go func() { i.done <- i.run(ctx) }()
+	go func() {
+		defer close(i.done)
+		i.err = i.run(ctx)
+	}()
 	i.Cleanup(func() {
 		cancel()
-		if err := <-i.done; err != nil {
-			i.Errorf("the daemon ended with: %v", err)
+		if <-i.done; i.err != nil {
+			i.Errorf("the daemon ended with: %v", i.err)
 		}
 	})
 	i.expectTold("READY=1")
@@ -98,8 +102,15 @@ func (i *instance) expectTold(want string) {
 		if !strings.HasPrefix(got, want) {
 			i.Fatalf("the service manager was told %q, want %q", got, want)
 		}
-	case err := <-i.done:
-		i.Fatalf("the daemon ended: %v", err)
+	case <-i.done:
+		select {
+		case got := <-i.told: // just before
+			if strings.HasPrefix(got, want) {
+				return
+			}
+		default:
+		}
+		i.Fatalf("the daemon ended, and the service manager was not told %q: %v", want, i.err)
 	case <-time.After(10 * time.Second):
 		i.Fatalf("the service manager was not told %q\n%s", want, i.log)
 	}
@@ -156,7 +167,7 @@ func TestLife(t *testing.T) {
 	}
 	i.stop()
 	i.expectTold("STOPPING=1")
-	i.done <- <-i.done // for the cleanup
+	<-i.done
 	if !i.dataplane.closed {
 		t.Error("the data path was not closed")
 	}

@@ -62,9 +62,5 @@ func attached(bpffs string) ([]dataplane.Port, error) {
 	}
 	defer d.Close()
 	stats, err := d.Stats()
-	var ports []dataplane.Port
-	for _, p := range stats.Ports {
-		ports = append(ports, dataplane.Port{Name: p.Name, Ifindex: p.Ifindex, Mode: p.Mode})
-	}
-	return ports, err
+	return portsOf(stats), err
 }

@@ -78,9 +78,20 @@ func (p *Pins) read(ctx context.Context) (dataplane.Stats, dataplane.State, erro
 		return stats, dataplane.State{}, err
 	}
 	var c config.Config
-	for _, port := range stats.Ports {
-		c.Interfaces = append(c.Interfaces, config.Interface{Name: port.Name, Mode: port.Mode, AllowPartialChecksum: true})
+	for _, p := range stats.Ports {
+		c.Interfaces = append(c.Interfaces, config.Interface{Name: p.Name, Mode: p.Mode})
 	}
-	state, _, err := plan.Build(&c, view)
-	return stats, state, err
+	// What Build has against a port is for those who want to attach.
+	state, _, _ := plan.Build(&c, view)
+	state.Ports = portsOf(stats)
+	return stats, state, nil
+}
+
+// portsOf are the ports that counters are kept for: those attached.
+func portsOf(stats dataplane.Stats) []dataplane.Port {
+	var ports []dataplane.Port
+	for _, p := range stats.Ports {
+		ports = append(ports, dataplane.Port{Name: p.Name, Ifindex: p.Ifindex, Mode: p.Mode})
+	}
+	return ports
 }

@@ -235,6 +235,18 @@ func TestWarnings(t *testing.T) {
 	i.eventually("and still the prefix", warned("line 3", "198.51.100.0/24"))
 }
 
+func TestReloadSetsTheLogLevel(t *testing.T) {
+	r := newReconciler(&fakeDataplane{}, newFakeMachine("eth0", "eth1"), t.TempDir())
+	for _, level := range []string{"debug", "error"} {
+		if _, err := r.load(t.Context(), []byte("runtime: {log: "+level+"}\n"+twoPorts)); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.ToLower(r.level.Level().String()); got != level {
+			t.Errorf("the level is %s, want %s", got, level)
+		}
+	}
+}
+
 func TestNeedRestart(t *testing.T) {
 	first := config.Runtime{BPFFS: "/a", Socket: "/b", Metrics: "c"}
 	if got := needRestart(first, first); len(got) > 0 {
