@@ -38,15 +38,16 @@ func (d *Dataplane) Apply(ctx context.Context, s State) (Changes, error) {
 	if err := s.check(); err != nil {
 		return Changes{}, err
 	}
-	before := d.state
-	if err := d.apply(ctx, s); err != nil {
+	changed := changedClasses(d.state.Classes, s.Classes)
+	if err := d.apply(ctx, s, changed); err != nil {
 		return Changes{}, err
 	}
+	lines := describe(d.state, s, changed, d.links)
 	d.state = s
-	return Changes{Generation: d.gen.number, Lines: describe(before, s, d.links)}, nil
+	return Changes{Generation: d.gen.number, Lines: lines}, nil
 }
 
-func (d *Dataplane) apply(ctx context.Context, s State) error {
+func (d *Dataplane) apply(ctx context.Context, s State, changed []netip.Prefix) error {
 	if d.gen == nil {
 		return d.renew(ctx, s, sizes{})
 	}
@@ -54,18 +55,14 @@ func (d *Dataplane) apply(ctx context.Context, s State) error {
 	if wanted != d.gen.sizes {
 		return d.renew(ctx, s, d.gen.sizes)
 	}
-	want, err := newImage(s, d.gen.image, uint32(wanted.Rules/2))
+	want, err := newImage(s, d.gen.image, uint32(wanted.Rules/2), changed)
 	if err != nil { // numbers of what it replaces may be in the way: it may fit anew
-		return d.renew(ctx, s, d.gen.sizes)
-	}
-	if blockEntries(want.prefixes, wanted.Blocks) != wanted.Blocks {
 		return d.renew(ctx, s, d.gen.sizes)
 	}
 	err = d.change(ctx, s, want)
 	var full *lpm.FullError
-	if errors.As(err, &full) { // what it replaces is still in use: it does fit anew
-		wanted.Blocks = full.Needed
-		return d.renew(ctx, s, wanted)
+	if errors.As(err, &full) { // it takes a larger table, or one without what it replaces
+		return d.renew(ctx, s, d.gen.sizes)
 	}
 	return err
 }
@@ -74,7 +71,7 @@ func (d *Dataplane) apply(ctx context.Context, s State) error {
 // prefixes to know.
 func wantedSizes(s State, present sizes) sizes {
 	return sizes{Interfaces: s.Limits.Interfaces, L3Interfaces: s.Limits.L3Interfaces, Ifindex: s.Limits.Ifindex,
-		Blocks: present.Blocks, Rules: ruleEntries(newRuleLists(s.MSS, 0).count(), present.Rules)}
+		Blocks: present.Blocks, Rules: ruleEntries(ruleCount(s.MSS), present.Rules)}
 }
 
 // change brings the live generation from its image to want.
@@ -88,7 +85,7 @@ func (d *Dataplane) change(ctx context.Context, s State, want *image) error {
 		d.rewriteManifest()
 		return err
 	}
-	d.gen.image = want
+	d.gen.image = want.settle()
 	d.settle()
 	return nil
 }
@@ -122,7 +119,7 @@ func (g *generation) write(t *transaction, have, want *image) error {
 		func() error { return setEntries(t, g.maps("l3s"), entry("l3"), have.l3s, want.l3s) },
 		func() error { return setEntries(t, g.maps("vlans"), entry("vlans"), have.vlans, want.vlans) },
 		func() error { return setEntries(t, g.maps("ports"), entry("port"), have.ports, want.ports) },
-		func() error { return g.writePrefixes(t, have.prefixes, want.prefixes) },
+		func() error { return g.writePrefixes(t, want.edits) },
 		func() error { return g.writeSettings(t, have.settings, want.settings) },
 	)
 }
@@ -167,14 +164,13 @@ func (g *generation) writeSettings(t *transaction, have, want pipelineSettings) 
 	return t.do("settings", func() error { return m.Put(uint32(0), want) }, func() error { return m.Put(uint32(0), have) })
 }
 
-func (g *generation) writePrefixes(t *transaction, have, want map[netip.Prefix]uint32) error {
-	forth, back := prefixChanges(have, want), prefixChanges(want, have)
-	if len(forth) == 0 {
+func (g *generation) writePrefixes(t *transaction, e edits) error {
+	if len(e.forth) == 0 {
 		return nil
 	}
-	return t.do(fmt.Sprintf("prefixes (%d changed)", len(forth)),
-		func() error { return g.table.Update(forth) },
-		func() error { return errors.Join(g.reclaim(), g.table.Update(back)) })
+	return t.do(fmt.Sprintf("prefixes (%d changed)", len(e.forth)),
+		func() error { return g.table.Update(e.forth) },
+		func() error { return errors.Join(g.reclaim(), g.table.Update(e.back)) })
 }
 
 // reclaim makes blocks that are out of use usable again.
@@ -184,21 +180,6 @@ func (g *generation) reclaim() error {
 	}
 	g.table.Reclaim()
 	return nil
-}
-
-func prefixChanges(have, want map[netip.Prefix]uint32) []lpm.Change {
-	var changes []lpm.Change
-	for p, word := range want {
-		if old, was := have[p]; !was || old != word {
-			changes = append(changes, lpm.Change{Prefix: p, Value: word})
-		}
-	}
-	for p := range have {
-		if _, stays := want[p]; !stays {
-			changes = append(changes, lpm.Change{Prefix: p, Delete: true})
-		}
-	}
-	return changes
 }
 
 // settle ends a change that is done: what it put out of use, numbers and blocks,

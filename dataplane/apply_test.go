@@ -21,12 +21,19 @@ func TestApplyByDifference(t *testing.T) {
 	limits := Limits{Interfaces: 8, L3Interfaces: 16, Ifindex: 1000}
 	sent := map[string]uint64{} // what the counter of a port should be
 	last := 0
+	rules := randomRules(rng, 4)
+	classes := randomClasses(rng, 20)
 	for round := range 50 {
 		if rng.IntN(8) == 0 {
 			limits = Limits{Interfaces: 8 << rng.IntN(2), L3Interfaces: 16 << rng.IntN(2), Ifindex: 1000 << rng.IntN(2)}
 		}
 		before := r.dp.manifest
+		if rng.IntN(3) == 0 {
+			rules = randomRules(rng, rng.IntN(8))
+		}
+		classes = randomChange(rng, classes)
 		s := randomState(rng, devices, limits)
+		s.MSS, s.Classes = rules, classes
 		changes := r.apply(s)
 		checkMaps(t, r.dp, s)
 		checkLinks(t, r, s)
@@ -67,7 +74,7 @@ func devicesOf(s State) []Port { return s.Ports }
 // randomState has some of the devices as ports, and L3 interfaces on and over
 // them, VLANs among them.
 func randomState(rng *rand.Rand, devices []Port, limits Limits) State {
-	s := State{Classes: randomClasses(rng, rng.IntN(30)), MSS: randomRules(rng, rng.IntN(8)), Limits: limits,
+	s := State{Limits: limits,
 		Options: Options{DryRun: coin(rng), Hairpin: coin(rng), Policy4: coin(rng), Policy6: coin(rng)}}
 	for _, p := range devices {
 		if rng.IntN(4) > 0 {

@@ -4,8 +4,11 @@ package dataplane
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
+
+	"clearway/lpm"
 )
 
 // classMSSShift is CLASS_MSS_SHIFT in bpf/abi.h.
@@ -16,31 +19,104 @@ var everything = []netip.Prefix{
 	netip.PrefixFrom(netip.IPv6Unspecified(), 0),
 }
 
-// compose works out the entry of the prefix table for each prefix at which what
-// is known of addresses changes: own bits and rules, and those of the prefixes
-// around it.
-func compose(classes map[netip.Prefix]Class, rules *ruleLists) map[netip.Prefix]uint32 {
+// composition are the entries of the prefix table: one for each prefix at which
+// what is known of addresses changes. An entry holds own bits and rules, and
+// those of the prefixes around it.
+type composition map[netip.Prefix]uint32
+
+// edits are what makes the prefix table another one, and the way back.
+type edits struct{ forth, back []lpm.Change }
+
+// compose works out what makes a composition one of classes and rules. It takes
+// less where changed tells which classes differ, and the rules are the same;
+// nil tells nothing.
+func (have composition) compose(classes map[netip.Prefix]Class, rules *ruleLists, changed []netip.Prefix) edits {
 	type frame struct {
 		prefix netip.Prefix
 		word   uint32
 	}
-	entries := make(map[netip.Prefix]uint32, len(classes))
+	var e edits
 	var around []frame // the prefixes that contain the present one, outermost first
-	for _, p := range nestingOrder(classes, rules) {
+	for _, p := range have.affected(classes, rules, changed) {
 		for len(around) > 0 && !contains(around[len(around)-1].prefix, p) {
 			around = around[:len(around)-1]
 		}
 		var outer uint32
 		if len(around) > 0 {
 			outer = around[len(around)-1].word
+		} else {
+			outer = have.around(p)
 		}
-		word := inherit(outer, classes[p]) | rules.headAt(p, outer)<<classMSSShift
-		if word != outer {
-			entries[p] = word
-		}
+		word := inherit(outer, classes[p]) | rules.head(p, outer)<<classMSSShift
+		e.add(have, p, word, word != outer)
 		around = append(around, frame{p, word})
 	}
-	return entries
+	return e
+}
+
+// affected lists, each after those around it, the prefixes whose entry may
+// change: those that have changed, and all inside them.
+func (have composition) affected(classes map[netip.Prefix]Class, rules *ruleLists, changed []netip.Prefix) []netip.Prefix {
+	if changed == nil {
+		all := slices.Concat(everything, slices.Collect(maps.Keys(have)))
+		return nestingOrder(slices.AppendSeq(slices.AppendSeq(all, maps.Keys(classes)), maps.Keys(rules.heads)))
+	}
+	tops := outermost(changed)
+	all := slices.Clone(changed)
+	for p := range classes {
+		if inside(tops, p) {
+			all = append(all, p)
+		}
+	}
+	for p := range rules.heads {
+		if inside(tops, p) {
+			all = append(all, p)
+		}
+	}
+	return nestingOrder(all)
+}
+
+// around finds the word of the addresses around a prefix.
+func (have composition) around(p netip.Prefix) uint32 {
+	for bits := p.Bits() - 1; bits >= 0 && len(have) > 0; bits-- {
+		if word, ok := have[netip.PrefixFrom(p.Addr(), bits).Masked()]; ok {
+			return word
+		}
+	}
+	return 0
+}
+
+func (e *edits) add(have composition, p netip.Prefix, word uint32, needed bool) {
+	old, was := have[p]
+	switch {
+	case needed && (!was || old != word):
+		e.forth = append(e.forth, lpm.Change{Prefix: p, Value: word})
+	case !needed && was:
+		e.forth = append(e.forth, lpm.Change{Prefix: p, Delete: true})
+	default:
+		return
+	}
+	e.back = append(e.back, lpm.Change{Prefix: p, Value: old, Delete: !was})
+}
+
+// added calls yield for the prefixes that come.
+func (e edits) added(yield func(netip.Prefix) bool) {
+	for _, c := range e.forth {
+		if !c.Delete && !yield(c.Prefix) {
+			return
+		}
+	}
+}
+
+// apply makes the edits.
+func (have composition) apply(e edits) {
+	for _, c := range e.forth {
+		if c.Delete {
+			delete(have, c.Prefix)
+		} else {
+			have[c.Prefix] = c.Value
+		}
+	}
 }
 
 // inherit adds a prefix's own class to that of the prefix around it.
@@ -52,15 +128,53 @@ func inherit(outer uint32, own Class) uint32 {
 	return bits | uint32(own&^NoException)
 }
 
-// nestingOrder lists all prefixes so that each comes after those around it.
-func nestingOrder(classes map[netip.Prefix]Class, rules *ruleLists) []netip.Prefix {
-	all := slices.Clone(everything)
-	for p := range classes {
-		all = append(all, p)
+// changedClasses lists the prefixes of which something else is known. It is not
+// nil.
+func changedClasses(before, after map[netip.Prefix]Class) []netip.Prefix {
+	changed := []netip.Prefix{}
+	stayed := 0
+	for p, c := range after {
+		old, was := before[p]
+		if was {
+			stayed++
+		}
+		if !was || old != c {
+			changed = append(changed, p)
+		}
 	}
-	for p := range rules.own {
-		all = append(all, p)
+	if stayed == len(before) {
+		return changed
 	}
+	for p := range maps.Keys(before) {
+		if _, stays := after[p]; !stays {
+			changed = append(changed, p)
+		}
+	}
+	return changed
+}
+
+// outermost leaves out prefixes inside others; what is left is in order.
+func outermost(prefixes []netip.Prefix) []netip.Prefix {
+	var tops []netip.Prefix
+	for _, p := range nestingOrder(slices.Clone(prefixes)) {
+		if len(tops) == 0 || !contains(tops[len(tops)-1], p) {
+			tops = append(tops, p)
+		}
+	}
+	return tops
+}
+
+// inside tells whether one of tops, which are outermost, contains p.
+func inside(tops []netip.Prefix, p netip.Prefix) bool {
+	after, found := slices.BinarySearchFunc(tops, p.Addr(), func(top netip.Prefix, a netip.Addr) int { return top.Addr().Compare(a) })
+	if found {
+		return contains(tops[after], p)
+	}
+	return after > 0 && contains(tops[after-1], p)
+}
+
+// nestingOrder sorts prefixes so that each comes after those around it, and once.
+func nestingOrder(all []netip.Prefix) []netip.Prefix {
 	slices.SortFunc(all, func(a, b netip.Prefix) int {
 		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 	})

@@ -15,7 +15,7 @@ func TestComposedClassIsTheUnionOfAllPrefixesAround(t *testing.T) {
 	rng := testkit.Rand(t)
 	for round := range 300 {
 		classes := randomClasses(rng, rng.IntN(40))
-		entries := compose(classes, newRuleLists(nil, 0))
+		entries := composeAll(classes, &ruleLists{})
 		for range 200 {
 			a := randomAddr(rng)
 			if got, want := longestEntry(entries, a), obviousClass(classes, a); got != uint32(want) {
@@ -24,6 +24,63 @@ func TestComposedClassIsTheUnionOfAllPrefixesAround(t *testing.T) {
 		}
 		checkNoneRepeats(t, entries)
 	}
+}
+
+func composeAll(classes map[netip.Prefix]Class, rules *ruleLists) composition {
+	c := composition{}
+	c.apply(c.compose(classes, rules, nil))
+	return c
+}
+
+// TestComposeByDifference goes from one random set to another: what is composed
+// of the changes alone is what is composed of everything, and there is a way back.
+func TestComposeByDifference(t *testing.T) {
+	rng := testkit.Rand(t)
+	for round := range 100 {
+		rules := mustRules(t, randomRules(rng, rng.IntN(6)))
+		classes := randomClasses(rng, rng.IntN(40))
+		have := composeAll(classes, rules)
+		for step := range 50 {
+			next := randomChange(rng, classes)
+			changed := changedClasses(classes, next)
+			if rng.IntN(4) == 0 {
+				rules, changed = mustRules(t, randomRules(rng, rng.IntN(6))), nil
+			}
+			e := have.compose(next, rules, changed)
+			before := maps.Clone(have)
+			have.apply(e)
+			if want := composeAll(next, rules); !maps.Equal(have, want) {
+				t.Fatalf("round %d, step %d: %v by %+v, want %v", round, step, have, e, want)
+			}
+			back := maps.Clone(have)
+			back.apply(edits{forth: e.back})
+			if !maps.Equal(back, before) {
+				t.Fatalf("round %d, step %d: back at %v, it was %v", round, step, back, before)
+			}
+			classes = next
+		}
+	}
+}
+
+func mustRules(t *testing.T, rules []MSSRule) *ruleLists {
+	t.Helper()
+	lists, err := newRuleLists(rules, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lists
+}
+
+// randomChange adds, changes and takes out some prefixes.
+func randomChange(rng *rand.Rand, classes map[netip.Prefix]Class) map[netip.Prefix]Class {
+	next := maps.Clone(classes)
+	for p := range classes {
+		if rng.IntN(8) == 0 {
+			delete(next, p)
+		}
+	}
+	maps.Copy(next, randomClasses(rng, rng.IntN(4)))
+	return next
 }
 
 // obviousClass asks every prefix.
@@ -48,7 +105,7 @@ func obviousClass(classes map[netip.Prefix]Class, a netip.Addr) Class {
 }
 
 // longestEntry is what the prefix table answers.
-func longestEntry(entries map[netip.Prefix]uint32, a netip.Addr) (word uint32) {
+func longestEntry(entries composition, a netip.Addr) (word uint32) {
 	longest := -1
 	for p, w := range entries {
 		if p.Contains(a) && p.Bits() > longest {
@@ -59,7 +116,7 @@ func longestEntry(entries map[netip.Prefix]uint32, a netip.Addr) (word uint32) {
 }
 
 // checkNoneRepeats: an entry that says what the one around it says wastes blocks.
-func checkNoneRepeats(t *testing.T, entries map[netip.Prefix]uint32) {
+func checkNoneRepeats(t *testing.T, entries composition) {
 	t.Helper()
 	for p, word := range entries {
 		rest := maps.Clone(entries)

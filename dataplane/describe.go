@@ -10,12 +10,13 @@ import (
 	"strings"
 )
 
-// describe tells people what differs between two states.
-func describe(before, after State, links map[string]*portLink) []string {
+// describe tells people what differs between two states; changed are the
+// prefixes whose classes differ.
+func describe(before, after State, changed []netip.Prefix, links map[string]*portLink) []string {
 	lines := describePorts(before.Ports, after.Ports, links)
 	lines = append(lines, describeL3(before.L3, after.L3)...)
 	for _, c := range classNames {
-		lines = append(lines, describeClass(before.Classes, after.Classes, c.bit, c.name)...)
+		lines = append(lines, describeClass(before.Classes, after.Classes, changed, c.bit, c.name)...)
 	}
 	if !slices.Equal(before.MSS, after.MSS) {
 		lines = append(lines, fmt.Sprintf("mss-clamp: %d rules, were %d", len(after.MSS), len(before.MSS)))
@@ -70,20 +71,17 @@ func describeL3(before, after []L3Interface) []string {
 // mostListed is how many prefixes are named one by one.
 const mostListed = 10
 
-func describeClass(before, after map[netip.Prefix]Class, bit Class, name string) []string {
-	added, removed := onlyIn(after, before, bit), onlyIn(before, after, bit)
-	return append(listPrefixes("+ "+name, added), listPrefixes("- "+name, removed)...)
-}
-
-func onlyIn(a, b map[netip.Prefix]Class, bit Class) []netip.Prefix {
-	var only []netip.Prefix
-	for p, c := range a {
-		if c&bit != 0 && b[p]&bit == 0 {
-			only = append(only, p)
+func describeClass(before, after map[netip.Prefix]Class, changed []netip.Prefix, bit Class, name string) []string {
+	var added, removed []netip.Prefix
+	for _, p := range changed {
+		switch was, is := before[p]&bit != 0, after[p]&bit != 0; {
+		case is && !was:
+			added = append(added, p)
+		case was && !is:
+			removed = append(removed, p)
 		}
 	}
-	slices.SortFunc(only, netip.Prefix.Compare)
-	return only
+	return append(listPrefixes("+ "+name, added), listPrefixes("- "+name, removed)...)
 }
 
 func listPrefixes(what string, prefixes []netip.Prefix) []string {
@@ -93,6 +91,7 @@ func listPrefixes(what string, prefixes []netip.Prefix) []string {
 	if len(prefixes) > mostListed {
 		return []string{fmt.Sprintf("%s: %d prefixes", what, len(prefixes))}
 	}
+	slices.SortFunc(prefixes, netip.Prefix.Compare)
 	var names []string
 	for _, p := range prefixes {
 		names = append(names, p.String())

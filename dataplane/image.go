@@ -16,7 +16,8 @@ type image struct {
 	devices  map[uint32]pipelineBpfDevmapVal
 	names    map[uint32]string // of devices, for messages
 	rules    map[uint32]pipelineMssRule
-	prefixes map[netip.Prefix]uint32
+	prefixes composition // without edits, until they are made
+	edits    edits
 
 	ruleBase uint32
 	numbers  numbers
@@ -36,8 +37,9 @@ type vlan struct {
 }
 
 // newImage works out the image of a state. The present one gives what keeps its
-// number; half is how many rule numbers a set of MSS rules has.
-func newImage(s State, present *image, half uint32) (*image, error) {
+// number; half is how many rule numbers a set of MSS rules has. changed are the
+// prefixes whose classes are not those of the present image, nil if unknown.
+func newImage(s State, present *image, half uint32, changed []netip.Prefix) (*image, error) {
 	im := &image{
 		ports: map[uint32]pipelinePort{}, vlans: map[uint32]pipelineVlanBlock{},
 		l3s: map[uint32]pipelineL3{}, egresses: map[uint32]pipelineEgress{},
@@ -49,7 +51,7 @@ func newImage(s State, present *image, half uint32) (*image, error) {
 	im.addPorts(s)
 	im.addIngress(s)
 	im.addEgresses(s)
-	if err := im.addPrefixes(s, present, half); err != nil {
+	if err := im.addPrefixes(s, present, half, changed); err != nil {
 		return nil, err
 	}
 	im.settings = pipelineSettings{DryRun: flag(s.Options.DryRun), Hairpin: flag(s.Options.Hairpin),
@@ -128,24 +130,51 @@ func (im *image) deviceName(number uint32) string {
 	return "device of L3 interface " + im.names[number]
 }
 
+// fewChanged is how many prefixes are composed by themselves. Beyond that it is
+// cheaper to do all at once.
+const fewChanged = 1000
+
 // addPrefixes keeps the present set of MSS rules where it stays as it is.
-func (im *image) addPrefixes(s State, present *image, half uint32) error {
-	for _, base := range []uint32{present.ruleBase, half - present.ruleBase} {
-		lists := newRuleLists(s.MSS, base)
-		im.prefixes = compose(s.Classes, lists)
-		if lists.err != nil {
-			return lists.err
-		}
-		im.ruleBase = base
-		im.rules = make(map[uint32]pipelineMssRule, len(lists.nodes))
-		for i, node := range lists.nodes {
-			im.rules[base+1+uint32(i)] = node
-		}
-		if im.sameRules(present) {
-			return nil
-		}
+func (im *image) addPrefixes(s State, present *image, half uint32, changed []netip.Prefix) error {
+	lists, err := im.addRules(s, present.ruleBase)
+	if err != nil {
+		return err
 	}
+	if !im.sameRules(present) {
+		if lists, err = im.addRules(s, half-present.ruleBase); err != nil {
+			return err
+		}
+		changed = nil
+	}
+	if len(changed) > fewChanged {
+		changed = nil
+	}
+	im.prefixes = present.prefixes
+	if im.prefixes == nil {
+		im.prefixes = composition{}
+	}
+	im.edits = im.prefixes.compose(s.Classes, lists, changed)
 	return nil
+}
+
+func (im *image) addRules(s State, base uint32) (*ruleLists, error) {
+	lists, err := newRuleLists(s.MSS, base)
+	if err != nil {
+		return nil, err
+	}
+	im.ruleBase = base
+	im.rules = make(map[uint32]pipelineMssRule, len(lists.nodes))
+	for i, node := range lists.nodes {
+		im.rules[base+1+uint32(i)] = node
+	}
+	return lists, nil
+}
+
+// settle makes the edits part of the image, once they are in the table.
+func (im *image) settle() *image {
+	im.prefixes.apply(im.edits)
+	im.edits = edits{}
+	return im
 }
 
 func (im *image) sameRules(other *image) bool {

@@ -5,6 +5,7 @@ package dataplane
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 )
@@ -19,31 +20,59 @@ const mssRuleSteps = 32
 // and the prefix table then moves over to it word by word, so that a packet
 // always sees lists of one set.
 type ruleLists struct {
-	own   map[netip.Prefix][]MSSRule // best first
-	base  uint32                     // of this set: rule numbers start above it
-	nodes []pipelineMssRule          // rule base+1+i
-	steps map[uint32]int             // length of the list that starts at a rule
-	err   error
+	base  uint32                  // of this set: rule numbers start above it
+	nodes []pipelineMssRule       // rule base+1+i
+	heads map[netip.Prefix]uint32 // the rule that the list of a prefix starts with
 }
 
-func newRuleLists(rules []MSSRule, base uint32) *ruleLists {
-	r := &ruleLists{own: map[netip.Prefix][]MSSRule{}, base: base, steps: map[uint32]int{}}
+func newRuleLists(rules []MSSRule, base uint32) (*ruleLists, error) {
+	own := map[netip.Prefix][]MSSRule{}
 	for _, rule := range rules {
-		places := []netip.Prefix{rule.Prefix}
-		if !rule.Prefix.IsValid() {
-			places = everything
-		}
-		for _, p := range places {
-			r.own[p] = append(r.own[p], rule)
+		for _, p := range rulePlaces(rule) {
+			own[p] = append(own[p], rule)
 		}
 	}
-	for _, list := range r.own {
-		slices.SortFunc(list, func(a, b MSSRule) int {
-			return cmp.Or(cmp.Compare(ruleBits(b), ruleBits(a)), cmp.Compare(min(1, b.Egress), min(1, a.Egress)),
-				cmp.Compare(a.MSS, b.MSS), cmp.Compare(a.Egress, b.Egress))
-		})
+	r := &ruleLists{base: base, heads: map[netip.Prefix]uint32{}}
+	steps := map[uint32]int{} // length of the list that starts with a rule
+	var around []netip.Prefix // the prefixes that contain the present one, outermost first
+	for _, p := range nestingOrder(slices.Collect(maps.Keys(own))) {
+		for len(around) > 0 && !contains(around[len(around)-1], p) {
+			around = around[:len(around)-1]
+		}
+		var next uint32
+		if len(around) > 0 {
+			next = r.heads[around[len(around)-1]]
+		}
+		r.heads[p] = r.addList(own[p], next)
+		steps[r.heads[p]] = steps[next] + len(own[p])
+		if n := steps[r.heads[p]]; n > mssRuleSteps {
+			return nil, fmt.Errorf("mss-clamp: %d rules apply to addresses in %v, at most %d can", n, p, mssRuleSteps)
+		}
+		around = append(around, p)
 	}
-	return r
+	return r, nil
+}
+
+// rulePlaces are the prefixes that a rule applies to.
+func rulePlaces(r MSSRule) []netip.Prefix {
+	if r.Prefix.IsValid() {
+		return []netip.Prefix{r.Prefix}
+	}
+	return everything
+}
+
+// addList adds the rules of one prefix in front of the list of the prefix around
+// it, and returns where the list starts now.
+func (r *ruleLists) addList(list []MSSRule, next uint32) uint32 {
+	slices.SortFunc(list, func(a, b MSSRule) int { // worst first
+		return cmp.Or(cmp.Compare(ruleBits(a), ruleBits(b)), cmp.Compare(min(1, a.Egress), min(1, b.Egress)),
+			cmp.Compare(b.MSS, a.MSS), cmp.Compare(b.Egress, a.Egress))
+	})
+	for _, rule := range list {
+		r.nodes = append(r.nodes, pipelineMssRule{Egress: uint32(rule.Egress), Mss: rule.MSS, Bits: ruleBits(rule), Next: next})
+		next = r.base + uint32(len(r.nodes))
+	}
+	return next
 }
 
 // ruleBits orders rules by prefix; one without comes after 0.0.0.0/0.
@@ -54,29 +83,18 @@ func ruleBits(r MSSRule) uint16 {
 	return uint16(r.Prefix.Bits()) + 1
 }
 
-// headAt returns where the list of p starts; outer is the table entry around p.
-// It is to be called once a prefix, in nesting order.
-func (r *ruleLists) headAt(p netip.Prefix, outer uint32) uint32 {
-	next := outer >> classMSSShift
-	list := r.own[p]
-	steps := r.steps[next] + len(list)
-	if steps > mssRuleSteps && r.err == nil {
-		r.err = fmt.Errorf("mss-clamp: %d rules apply to addresses in %v, at most %d can", steps, p, mssRuleSteps)
+// head returns where the list of p starts; outer is the table entry around p.
+func (r *ruleLists) head(p netip.Prefix, outer uint32) uint32 {
+	if head, ok := r.heads[p]; ok {
+		return head
 	}
-	for i := len(list) - 1; i >= 0; i-- {
-		r.nodes = append(r.nodes, pipelineMssRule{Egress: uint32(list[i].Egress),
-			Mss: list[i].MSS, Bits: ruleBits(list[i]), Next: next})
-		next = r.base + uint32(len(r.nodes))
-		r.steps[next] = r.steps[r.nodes[len(r.nodes)-1].Next] + 1
-	}
-	return next
+	return outer >> classMSSShift
 }
 
-// count is how many rules the lists take together.
-func (r *ruleLists) count() int {
-	n := 0
-	for _, list := range r.own {
-		n += len(list)
+// ruleCount is how many rules the lists take together.
+func ruleCount(rules []MSSRule) (n int) {
+	for _, r := range rules {
+		n += len(rulePlaces(r))
 	}
 	return n
 }

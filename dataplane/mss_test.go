@@ -17,11 +17,11 @@ func TestMSSRuleChoice(t *testing.T) {
 	for round := range 500 {
 		rules := randomRules(rng, rng.IntN(12))
 		classes := randomClasses(rng, rng.IntN(10))
-		lists := newRuleLists(rules, uint32(rng.IntN(2))*64)
-		entries := compose(classes, lists)
-		if lists.err != nil {
-			t.Fatal(lists.err)
+		lists, err := newRuleLists(rules, uint32(rng.IntN(2))*64)
+		if err != nil {
+			t.Fatal(err)
 		}
+		entries := composeAll(classes, lists)
 		for range 100 {
 			source, destination, egress := randomAddr(rng), randomAddr(rng), 1+rng.IntN(4)
 			if source.BitLen() != destination.BitLen() {
@@ -134,20 +134,18 @@ func TestMSSListOfMostSteps(t *testing.T) {
 		prefix := netip.PrefixFrom(netip.MustParseAddr("10.0.0.0"), 8+i/2)
 		rules = append(rules, MSSRule{Prefix: prefix, Egress: 10 + i, MSS: uint16(1000 + i)})
 	}
-	lists := newRuleLists(rules, 0)
-	entries := compose(nil, lists)
-	if lists.err != nil {
-		t.Fatal(lists.err)
+	lists, err := newRuleLists(rules, 0)
+	if err != nil {
+		t.Fatal(err)
 	}
+	entries := composeAll(nil, lists)
 	for i, r := range rules {
 		inside, outside := longestEntry(entries, netip.MustParseAddr("10.0.0.1")), uint32(0)
 		if got := walkRules(lists, inside, outside, r.Egress); got != rules[i].MSS {
 			t.Errorf("rule %d of %d: MSS %d, want %d", i, len(rules), got, r.MSS)
 		}
 	}
-	lists = newRuleLists(append(rules, MSSRule{MSS: 900}), 0)
-	compose(nil, lists)
-	if lists.err == nil || !strings.Contains(lists.err.Error(), fmt.Sprint(mssRuleSteps)) {
-		t.Errorf("one more is not refused with the number: %v", lists.err)
+	if _, err = newRuleLists(append(rules, MSSRule{MSS: 900}), 0); err == nil || !strings.Contains(err.Error(), fmt.Sprint(mssRuleSteps)) {
+		t.Errorf("one more is not refused with the number: %v", err)
 	}
 }

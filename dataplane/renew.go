@@ -72,7 +72,7 @@ func (d *Dataplane) load(s State, before former, present sizes) (*successor, err
 	if next.image, err = d.numberedImage(s, size, next); err != nil {
 		return nil, err
 	}
-	size.Blocks = blockEntries(next.image.prefixes, size.Blocks)
+	size.Blocks = blockEntries(next.image.edits, size.Blocks)
 	var reuse map[string]*ebpf.Map
 	var lost *ebpf.Map
 	if next.shared {
@@ -94,13 +94,13 @@ func (d *Dataplane) load(s State, before former, present sizes) (*successor, err
 func (d *Dataplane) numberedImage(s State, size sizes, next *successor) (*image, error) {
 	half := uint32(size.Rules / 2)
 	if next.shared {
-		im, err := newImage(s, &image{numbers: numbers{slots: d.manifest.Slots}}, half)
+		im, err := newImage(s, &image{numbers: numbers{slots: d.manifest.Slots}}, half, nil)
 		if err == nil {
 			return im, nil
 		}
 		next.shared = false
 	}
-	return newImage(s, &image{}, half)
+	return newImage(s, &image{}, half, nil)
 }
 
 // nextNumber is above all that are there: a killed process may have left one.
@@ -131,7 +131,7 @@ func (d *Dataplane) switchTo(ctx context.Context, s State, next *successor, befo
 		d.rewriteManifest()
 		return err
 	}
-	next.gen.image = next.image
+	next.gen.image = next.image.settle()
 	d.counts = next.counts
 	return nil
 }

@@ -6,8 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"maps"
-	"net/netip"
 	"slices"
 	"sync"
 
@@ -62,8 +60,8 @@ func ruleEntries(rules, present int) int {
 	return present
 }
 
-func blockEntries(prefixes map[netip.Prefix]uint32, present int) int {
-	if need := lpm.BlocksNeeded(maps.Keys(prefixes)); need > present {
+func blockEntries(e edits, present int) int {
+	if need := lpm.BlocksNeeded(e.added); need > present {
 		return max(leastBlocks, need*3/2)
 	}
 	return present
