@@ -141,7 +141,7 @@ func TestRemedies(t *testing.T) {
 		{fmt.Errorf("opening: %w", fs.ErrPermission), "opening: permission denied\n  run as root"},
 		{fmt.Errorf("pinning: %w", syscall.EPERM), "pinning: operation not permitted\n  run as root"},
 		{fmt.Errorf("run as root: %w", syscall.EACCES), "run as root: permission denied"},
-		{fmt.Errorf("filling: %w", syscall.E2BIG), "filling: argument list too long\n  a table is full: raise its size under limits, or shorten the configuration"},
+		{fmt.Errorf("listening: %w", syscall.EADDRINUSE), "listening: address already in use\n  another process listens there: stop it, or change runtime.metrics"},
 		{errors.New("something else"), "something else"},
 	} {
 		if got := withRemedy(row.err); got != row.want {

@@ -17,21 +17,14 @@ import (
 var errReported = errors.New("reported")
 
 // remedies are what an operator can do about an error, the most telling cause
-// first.
+// first. Package dataplane adds its own to errors of the kernel.
 var remedies = []struct {
 	cause error
 	do    string
 }{
 	{control.ErrNotRunning, "start it with: clearway run -c FILE"},
 	{fs.ErrPermission, "run as root"},
-	{syscall.EROFS, "the file system is mounted read-only: mount -o remount,rw it"},
-	{syscall.ENOSPC, "a table is full: raise its size under limits, or shorten the configuration"},
-	{syscall.E2BIG, "a table is full: raise its size under limits, or shorten the configuration"},
-	{syscall.ENOMEM, "memory is short: lower the sizes under limits"},
 	{syscall.EADDRINUSE, "another process listens there: stop it, or change runtime.metrics"},
-	{syscall.ENODEV, "the interface is gone: see ip link, then reload"},
-	{syscall.EBUSY, "another XDP program is attached: see ip link, take it off, then try again"},
-	{syscall.EOPNOTSUPP, "the kernel or the driver can't do this: try mode: generic"},
 	{context.DeadlineExceeded, "the daemon is busy: look at its log, then try again"},
 }
 

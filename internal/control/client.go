@@ -13,6 +13,7 @@ import (
 	"iter"
 	"net"
 	"net/http"
+	"net/url"
 	"syscall"
 	"time"
 )
@@ -134,6 +135,10 @@ func refusal(r *http.Response) error {
 
 // dialError says what the operator can do about a socket that doesn't answer.
 func dialError(err error) error {
+	var request *url.Error
+	if errors.As(err, &request) { // the URL is of no interest
+		err = request.Err
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("%w: %w", ErrNotRunning, err)
