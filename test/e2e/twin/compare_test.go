@@ -138,6 +138,9 @@ func (b *batch) forwarded() (problems []string) {
 		if out[string(e.Output[:p.end])] == 0 {
 			problems = append(problems, fmt.Sprintf("nothing came of\n%s\n  should be %x", b.tell(i), e.Output))
 		}
+		if in := parse(b.sent[i].bytes); in.tag != 0 && p.tag != 0 && in.priority() != p.priority() {
+			problems = append(problems, "PCP and DEI were not kept: "+b.tell(i))
+		}
 		flow := flowOf(p)
 		if hop, seen := hops[flow]; seen && hop != e.NextHop {
 			problems = append(problems, fmt.Sprintf("another packet of its flow went to %v, not %v: %s", hop, e.NextHop, b.tell(i)))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 
 	"clearway/dataplane"
 	"clearway/internal/testkit/model"
@@ -16,6 +17,7 @@ import (
 type generator struct {
 	*rand.Rand
 	*scenario
+	rpFilter int // percent of L3 interfaces that have one
 }
 
 func (g generator) chance(percent int) bool { return g.IntN(100) < percent }
@@ -24,7 +26,7 @@ func pick[T any](g generator, from ...T) T { return from[g.IntN(len(from))] }
 
 // plainScenario has four ports without devices on them.
 func plainScenario(r *rand.Rand, mode dataplane.Mode) *scenario {
-	g := generator{r, &scenario{mode: mode}}
+	g := generator{r, &scenario{mode: mode}, 35}
 	var ports []dataplane.Port
 	var l3 []dataplane.L3Interface
 	for i := range 4 {
@@ -196,12 +198,14 @@ func (g generator) multipathRoutes() {
 		for range 2 + g.IntN(2) {
 			via, i := g.gateway(to)
 			l := g.topology.L3[i]
-			if l.MTU != g.topology.L3[0].MTU || len(l.Members) > 0 {
+			if l.MTU != g.topology.L3[0].MTU || !g.isPort(l.Port) {
 				continue
 			}
 			last := via.AsSlice()[via.BitLen()/8-1]
+			mac := neighbourMAC(i, int(last))
+			g.known = append(g.known, topo.Neighbor{Device: l.Name, Address: via, MAC: mac[:]})
 			r.Hops = append(r.Hops, topo.Hop{Via: via, Device: l.Name, Weight: 1 + g.IntN(3)})
-			m.hops[place{g.device(l.Port), l.VID, neighbourMAC(i, int(last))}] = true
+			m.hops[place{g.device(l.Port), l.VID, mac}] = true
 		}
 		if len(m.hops) < 2 || len(m.hops) != len(r.Hops) {
 			continue // the kernel refuses equal hops
@@ -212,6 +216,10 @@ func (g generator) multipathRoutes() {
 			g.topology.Odd = append(g.topology.Odd, nth(to, 9+n))
 		}
 	}
+}
+
+func (g generator) isPort(ifindex int) bool {
+	return slices.ContainsFunc(g.topology.Ports, func(p dataplane.Port) bool { return p.Ifindex == ifindex })
 }
 
 // policies adds routing rules and tables of their own.

@@ -3,6 +3,7 @@
 package twin
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 
@@ -19,7 +20,7 @@ type emission struct {
 // normal returns the normal form of what came out of a router; false for what
 // no frame has caused. It takes off what invariant 4 excepts: bytes after the
 // IP packet, PCP and DEI, the choice among next hops; and what Linux makes up
-// where it speaks itself: IPv4 identification, IPv6 flow label, time of day.
+// where it speaks itself: identifications, IPv6 flow label, time of day.
 func (s *scenario) normal(f frame) (emission, bool) {
 	p := parse(f.bytes)
 	if p.to() == listenersReport {
@@ -29,22 +30,26 @@ func (s *scenario) normal(f frame) (emission, bool) {
 	if p.tag != 0 {
 		b[p.tag+2] &= 0x0f
 	}
+	where := cmp.Or(s.masters[f.port], f.port)
 	if p.ip == 0 {
-		return emission{f.port, string(b)}, true
+		return emission{where, string(b)}, true
 	}
 	if s.isLocal(p.src) {
 		s.ownWords(p, b)
-		return emission{f.port, string(b)}, true
+		return emission{where, string(b)}, true
 	}
 	if m := s.multipathOf(p.dst); m != nil && m.hops[place{f.port, p.vid(), p.to()}] {
-		return emission{"multipath " + m.to.String(), string(b[p.ip:])}, true
+		anybody := slices.Concat(make([]byte, 12), b[p.ip-2:]) // no MACs, no tag
+		return emission{"multipath " + m.to.String(), string(anybody)}, true
 	}
-	return emission{f.port, string(b)}, true
+	return emission{where, string(b)}, true
 }
 
 // listenersReport is where routers report multicast groups to (RFC 3810), when
 // it pleases them.
 var listenersReport = dataplane.MAC{0x33, 0x33, 0, 0, 0, 0x16}
+
+const ip6Fragment = 44
 
 // ownWords takes out of a packet of Linux' own what is random in it.
 func (s *scenario) ownWords(p packet, b []byte) {
@@ -52,6 +57,9 @@ func (s *scenario) ownWords(p packet, b []byte) {
 	if p.version == 6 {
 		ip[1] &= 0xf0
 		ip[2], ip[3] = 0, 0
+		if p.protocol == ip6Fragment {
+			clear(ip[44:48])
+		}
 		return
 	}
 	ip[4], ip[5], ip[10], ip[11] = 0, 0, 0, 0

@@ -60,6 +60,9 @@ func (p packet) vid() uint16 {
 	return binary.BigEndian.Uint16(p.frame[p.tag+2:]) & 0xfff
 }
 
+// priority is PCP and DEI of the tag.
+func (p packet) priority() byte { return p.frame[p.tag+2] >> 4 }
+
 // icmp returns the ICMP message of either version with its type, nil if there
 // is none.
 func (p packet) icmp() (message []byte, kind uint8) {

@@ -23,8 +23,10 @@ type scenario struct {
 	rules    []topo.Rule
 	known    []topo.Neighbor
 	sysctls  []sysctl // set on the router when its devices exist
+	mtus     map[string]int
 	down     []string // ports without a carrier
 
+	masters   map[string]string // of ports whose frames are another device's: a bond's
 	multipath []multipath
 	ports     []string // that Clearway is attached to
 	mode      dataplane.Mode
@@ -55,11 +57,14 @@ type place struct {
 // silent keeps the host far from saying anything.
 var silent = map[string]string{"net.ipv6.conf.default.disable_ipv6": "1"}
 
-// unlimited lets the router send every ICMP error: no type is limited.
-var unlimited = map[string]string{
-	"net.ipv4.icmp_ratemask":               "0",
-	"net.ipv6.icmp.ratemask":               "0",
-	"net.ipv4.icmp_echo_ignore_broadcasts": "0",
+// routerSysctls let the router send every ICMP error, as no type is limited, and
+// keep IPv6 addresses of devices that are put into others.
+var routerSysctls = map[string]string{
+	"net.ipv4.icmp_ratemask":                  "0",
+	"net.ipv6.icmp.ratemask":                  "0",
+	"net.ipv4.icmp_echo_ignore_broadcasts":    "0",
+	"net.ipv6.conf.all.keep_addr_on_down":     "1",
+	"net.ipv6.conf.default.keep_addr_on_down": "1",
 }
 
 // lab is a new blueprint: the two labs of a test are equal.
@@ -68,7 +73,7 @@ func (s *scenario) lab() *topo.Lab {
 		Links: s.links,
 		Hosts: []topo.HostSpec{
 			{Name: "far", Sysctls: silent},
-			{Name: "router", Forward: true, Sysctls: unlimited, Devices: s.devices,
+			{Name: "router", Forward: true, Sysctls: routerSysctls, Devices: s.devices,
 				Routes: s.routes, Rules: s.rules, Neighbors: s.known},
 		},
 	}

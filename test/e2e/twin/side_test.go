@@ -42,6 +42,16 @@ func newSide(t *testing.T, s *scenario) *side {
 			t.Fatal(err)
 		}
 	}
+	for name, mtu := range s.mtus {
+		if err := d.router.SetMTU(name, mtu); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, device := range s.devices {
+		if err := d.router.WaitUp(t.Context(), device.Name); err != nil {
+			t.Fatal(err)
+		}
+	}
 	t.Cleanup(func() {
 		for port := range d.senders {
 			if err := errors.Join(d.senders[port].Close(), d.captures[port].Close()); err != nil {

@@ -10,7 +10,7 @@ func (g generator) settings() {
 		g.set("net/ipv6/neigh/"+l.Name+"/retrans_time_ms", "600000")
 		g.interfaceSettings("net/ipv4/conf/"+l.Name+"/", "net/ipv6/conf/"+l.Name+"/")
 	}
-	g.sometimes(10, "net/ipv4/conf/all/rp_filter", "1", "2")
+	g.sometimes(g.rpFilter/3, "net/ipv4/conf/all/rp_filter", "1", "2")
 	g.sometimes(5, "net/ipv6/conf/all/forwarding", "0")
 	g.sometimes(30, "net/ipv4/conf/all/send_redirects", "0")
 	g.sometimes(20, "net/ipv4/fib_multipath_hash_policy", "1", "2", "3")
@@ -30,7 +30,7 @@ func (g generator) settings() {
 }
 
 func (g generator) interfaceSettings(ip4, ip6 string) {
-	g.sometimes(35, ip4+"rp_filter", "1", "2")
+	g.sometimes(g.rpFilter, ip4+"rp_filter", "1", "2")
 	g.sometimes(7, ip4+"forwarding", "0")
 	g.sometimes(7, ip6+"forwarding", "0")
 	g.sometimes(10, ip4+"send_redirects", "0")

@@ -46,7 +46,7 @@ func runScenarios(t *testing.T, seed int64, states int, make func(*rand.Rand, da
 		mode := []dataplane.Mode{dataplane.Native, dataplane.Generic}[i%2]
 		t.Run(fmt.Sprintf("%d_%s", i, mode), func(t *testing.T) {
 			r := testkit.NewRand(seed + int64(i))
-			run(t, generator{r, make(r, mode)}, seen)
+			run(t, generator{Rand: r, scenario: make(r, mode)}, seen)
 		})
 	}
 	total := 0
@@ -69,6 +69,9 @@ func run(t *testing.T, g generator, seen map[dataplane.Reason]int) {
 	told := map[dataplane.Reason]uint64{}
 	for first := 1; first <= framesPerState && !t.Failed(); first += framesPerBatch {
 		p.check(g.frames(framesPerBatch, first), first, told)
+	}
+	if problems := p.settle().emissions(); len(problems) > 0 {
+		t.Errorf("after all frames were sent: %s", strings.Join(problems, "\n\n"))
 	}
 	for reason, n := range told {
 		seen[reason] += int(n)
@@ -104,12 +107,16 @@ type pair struct {
 	cw          *clearway
 }
 
-// settle lets what the labs say of their own accord go by.
-func (p *pair) settle() {
+// settle returns what the labs say of their own accord.
+func (p *pair) settle() *batch {
 	p.t.Helper()
-	if _, _, _, err := p.listen(50 * time.Millisecond); err != nil {
+	const long = 50 * time.Millisecond
+	b := &batch{s: p.s}
+	var err error
+	if b.plain, b.fast, b.stack, err = p.listen(long); err != nil {
 		p.t.Fatal(err)
 	}
+	return b
 }
 
 func (p *pair) listen(quiet time.Duration) (plain, fast, stack []frame, err error) {
