@@ -27,10 +27,14 @@ var smoke = set{Name: "smoke", Package: "./test/kernels/smoke", Run: ".", Limit:
 // rows of all stages.
 var rows = set{Name: "dataplane", Package: "./dataplane", Run: "^Test(Kernel|Stage)", Limit: 5 * time.Minute}
 
+// twin compares Linux with Clearway and without, on VLANs, a VRF, a bond and a
+// bridge too.
+var twin = set{Name: "twin", Package: "./test/e2e/twin", Run: ".", Limit: 10 * time.Minute}
+
 var matrix = []kernel{
 	{Version: "5.10", Suite: "bullseye", Sets: []set{smoke, rows}},
 	{Version: "6.1", Suite: "bookworm", Sets: []set{smoke, rows}},
-	{Version: "6.12", Suite: "trixie", Sets: []set{smoke, rows}},
+	{Version: "6.12", Suite: "trixie", Sets: []set{smoke, rows, twin}},
 }
 
 // guestModules are loaded in every machine, with all they depend on: the guest
