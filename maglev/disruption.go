@@ -45,15 +45,15 @@ func (m Moves) Share() float64 { return float64(m.Moved) / float64(m.Of) }
 func Disruption(old, new Assignment) (Moves, error) {
 	index := map[string]int{}
 	var m Moves
-	before, err := m.enter(old, index)
+	oldPlace, err := m.enter(old, index)
 	if err != nil {
 		return Moves{}, fmt.Errorf("reading the old table: %w", err)
 	}
-	after, err := m.enter(new, index)
+	newPlace, err := m.enter(new, index)
 	if err != nil {
 		return Moves{}, fmt.Errorf("reading the new table: %w", err)
 	}
-	m.count(before, after)
+	m.count(old.Table, new.Table, oldPlace, newPlace)
 	least := int64(0)
 	for _, b := range m.Backends {
 		least += max(0, b.After-b.Before)
@@ -64,13 +64,14 @@ func Disruption(old, new Assignment) (Moves, error) {
 }
 
 // enter adds the backends of a to m and to the index of m.Backends by name. It
-// returns the table's owners as such indices.
+// returns which those are in m.Backends.
 func (m *Moves) enter(a Assignment, index map[string]int) ([]int, error) {
 	if len(a.Table) == 0 || len(a.Table) > MaxSize {
 		return nil, fmt.Errorf("%d slots, 1 to %d are possible", len(a.Table), MaxSize)
 	}
 	seen := map[string]bool{}
-	for _, b := range a.Backends {
+	place := make([]int, len(a.Backends))
+	for i, b := range a.Backends {
 		if seen[b.Name] {
 			return nil, fmt.Errorf("%w: %q", ErrDuplicate, b.Name)
 		}
@@ -79,15 +80,14 @@ func (m *Moves) enter(a Assignment, index map[string]int) ([]int, error) {
 			index[b.Name] = len(m.Backends)
 			m.Backends = append(m.Backends, BackendMoves{Name: b.Name})
 		}
+		place[i] = index[b.Name]
 	}
-	owners := make([]int, len(a.Table))
 	for slot, b := range a.Table {
 		if int(b) >= len(a.Backends) {
 			return nil, fmt.Errorf("slot %d names backend %d of %d", slot, b, len(a.Backends))
 		}
-		owners[slot] = index[a.Backends[b].Name]
 	}
-	return owners, nil
+	return place, nil
 }
 
 // count walks along both tables. A slot of one is as wide as the other table has
@@ -96,15 +96,17 @@ func (m *Moves) enter(a Assignment, index map[string]int) ([]int, error) {
 //	old, 3 slots   │         │         │         │
 //	new, 5 slots   │     │     │     │     │     │
 //	parts          0     3   5 6     9 10  12    15
-func (m *Moves) count(before, after []int) {
-	part := gcd(len(before), len(after))
-	oldWidth, newWidth := int64(len(after)/part), int64(len(before)/part)
-	m.Of = int64(len(before)) * oldWidth
+//
+// oldPlace and newPlace are what enter returned for them.
+func (m *Moves) count(old, new Table, oldPlace, newPlace []int) {
+	part := gcd(len(old), len(new))
+	oldWidth, newWidth := int64(len(new)/part), int64(len(old)/part)
+	m.Of = int64(len(old)) * oldWidth
 	i, j := 0, 0
 	for at := int64(0); at < m.Of; {
 		oldEnd, newEnd := int64(i+1)*oldWidth, int64(j+1)*newWidth
 		end := min(oldEnd, newEnd)
-		m.add(before[i], after[j], end-at)
+		m.add(oldPlace[old[i]], newPlace[new[j]], end-at)
 		if end == oldEnd {
 			i++
 		}

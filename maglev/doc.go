@@ -28,7 +28,7 @@
 //	b2            3     1  3 4 5 6 0 1 2    4, 5
 //
 // If b1 leaves, b0 and b2 take mostly the slots they had, since their lists are
-// what they were. Slot 0 and 2 must move, slot 6 moves needlessly:
+// what they were. Slots 0 and 2 must move, slot 6 moves needlessly:
 //
 //	b0                                      3, 0, 1, 2      owner  0 0 0 0 2 2 2
 //	b2                                      4, 5, 6
@@ -69,6 +69,6 @@
 // A table of M slots takes about M·ln M steps, some milliseconds for 65,537. The
 // steps depend on neither the number of backends nor their weights, as long as
 // the names are not chosen by somebody who knows the seed and wants all lists
-// equal: then it is N·M. A [Builder] keeps its scratch memory of about seven
-// bytes a slot at most, so that the next table of the size allocates nothing.
+// equal: then it is N·M. A [Builder] keeps its scratch memory, at most seven bytes
+// a slot and eighteen a backend, so that the next table allocates nothing.
 package maglev
