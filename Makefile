@@ -26,11 +26,12 @@ test: build ## run all tests that this kernel allows; none is skipped (root)
 	$(TEST) -timeout 10m $(PACKAGES)
 
 race: ## run the tests that need no root with the race detector
-	CGO_ENABLED=1 go test -count=1 -race ./lpm ./internal/config ./internal/plan ./internal/control ./internal/daemon
+	CGO_ENABLED=1 go test -count=1 -race ./lpm ./maglev ./internal/config ./internal/plan ./internal/control ./internal/daemon
 
 fuzz: ## compare millions of frames with the reference model; fuzz the parsers
 	CLEARWAY_FRAMES=2000000 $(TEST) -timeout 60m -run TestModel ./dataplane
 	go test -run '^$$' -fuzz FuzzTable -fuzztime 2m ./lpm
+	go test -run '^$$' -fuzz FuzzBuild -fuzztime 2m ./maglev
 	go test -run '^$$' -fuzz FuzzParse -fuzztime 2m -fuzzminimizetime 20x ./internal/config
 
 check: ## format, vet, staticcheck, generated files, rules of the architecture

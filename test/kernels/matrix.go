@@ -31,10 +31,13 @@ var rows = set{Name: "dataplane", Package: "./dataplane", Run: "^Test(Kernel|Sta
 // bridge too.
 var twin = set{Name: "twin", Package: "./test/e2e/twin", Run: ".", Limit: 10 * time.Minute}
 
+// links reads VLANs, a VRF and bonds from the kernel.
+var links = set{Name: "netstate", Package: "./internal/netstate", Run: "^TestKernel", Limit: 2 * time.Minute}
+
 var matrix = []kernel{
-	{Version: "5.10", Suite: "bullseye", Sets: []set{smoke, rows}},
-	{Version: "6.1", Suite: "bookworm", Sets: []set{smoke, rows}},
-	{Version: "6.12", Suite: "trixie", Sets: []set{smoke, rows, twin}},
+	{Version: "5.10", Suite: "bullseye", Sets: []set{smoke, rows, links}},
+	{Version: "6.1", Suite: "bookworm", Sets: []set{smoke, rows, links}},
+	{Version: "6.12", Suite: "trixie", Sets: []set{smoke, rows, links, twin}},
 }
 
 // guestModules are loaded in every machine, with all they depend on: the guest
