@@ -323,3 +323,19 @@ func checkStages(t *testing.T, stage string, row row, e Explanation) {
 		t.Errorf("explained are %v, want none after %s", e.Stages, stage)
 	}
 }
+
+// TestEveryReasonHasARow: the reasons left out are those of tests that make a
+// fault, or that place the frame.
+func TestEveryReasonHasARow(t *testing.T) {
+	seen := map[string]bool{"pass_header_split": true, "pass_no_finalize": true, "pass_no_headroom": true, "drop_emit": true}
+	for _, g := range slices.Concat(parseGroups(), ownGroups(), admitGroups(), routeGroups(), finalizeGroups()) {
+		for _, row := range g.rows {
+			seen[row.reason] = true
+		}
+	}
+	for _, reason := range Reasons() {
+		if !seen[reason.String()] {
+			t.Errorf("no row ends with %s", reason)
+		}
+	}
+}

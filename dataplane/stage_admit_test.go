@@ -10,8 +10,10 @@ import (
 	"clearway/internal/testkit"
 )
 
-func TestStageAdmit(t *testing.T) {
-	runRows(t, "admit", []group{
+func TestStageAdmit(t *testing.T) { runRows(t, "admit", admitGroups()) }
+
+func admitGroups() []group {
+	return []group{
 		{name: "kinds", rows: kindRows()},
 		{name: "addresses", rows: addressRows()},
 		{name: "classes", rows: classRows()},
@@ -33,7 +35,7 @@ func TestStageAdmit(t *testing.T) {
 			{name: "IPv4", in: udpTo("10.11.0.2"), reason: "pass_no_match"},
 			{name: "IPv6", in: udpTo("fd00:11::2"), reason: "pass_no_match"},
 		}},
-	})
+	}
 }
 
 // TestStageAdmitHeader checks the reason that own and admit share.

@@ -10,8 +10,10 @@ import (
 	"clearway/internal/testkit"
 )
 
-func TestStageFinalize(t *testing.T) {
-	runRows(t, "finalize", []group{
+func TestStageFinalize(t *testing.T) { runRows(t, "finalize", finalizeGroups()) }
+
+func finalizeGroups() []group {
+	return []group{
 		{name: "tags", rows: tagRows()},
 		{name: "length", rows: lengthRows()},
 		{name: "checksum", rows: checksumRows()},
@@ -23,7 +25,7 @@ func TestStageFinalize(t *testing.T) {
 		{name: "MSS rule of no bits", change: func(s *State) {
 			s.MSS = []MSSRule{{MSS: 1400, Egress: l3Named(s, "eth1").Ifindex}, {MSS: 1410, Prefix: netip.MustParsePrefix("0.0.0.0/0")}}
 		}, rows: []row{clamped("10.10.0.2", "10.11.0.2", 1410), clamped("fd00:10::2", "fd00:11::2", 1400)}},
-	})
+	}
 }
 
 // frameIn is a datagram that comes in from host n, tagged unless tci is 0.

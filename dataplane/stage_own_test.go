@@ -17,11 +17,10 @@ func from5() *testkit.Frame {
 	return testkit.NewFrame(hostMAC(11), routerMAC(11)).IPv4("10.15.0.2", "10.11.0.2").TTL(63).UDP(1, 2).Payload(40)
 }
 
-func TestStageOwn(t *testing.T) {
-	runRows(t, "own", []group{
-		{name: "interfaces", rows: ownRows()},
-		{name: "headers", rows: headerRows()},
-	})
+func TestStageOwn(t *testing.T) { runRows(t, "own", ownGroups()) }
+
+func ownGroups() []group {
+	return []group{{name: "interfaces", rows: ownRows()}, {name: "headers", rows: headerRows()}}
 }
 
 // TestStageOwnVLAN checks the reason that parse and own share.

@@ -31,9 +31,9 @@ func bare(etherType uint16) *testkit.Frame {
 	return testkit.NewFrame(routerMAC(10), hostMAC(10)).EtherType(etherType)
 }
 
-func TestStageParse(t *testing.T) {
-	runRows(t, "parse", []group{{name: "rows", rows: parseRows()}})
-}
+func TestStageParse(t *testing.T) { runRows(t, "parse", parseGroups()) }
+
+func parseGroups() []group { return []group{{name: "rows", rows: parseRows()}} }
 
 func parseRows() []row {
 	const ethernet, tag, header4, header6 = 14, 4, 20, 40

@@ -9,7 +9,9 @@ import (
 	"clearway/internal/testkit"
 )
 
-func TestStageRoute(t *testing.T) {
+func TestStageRoute(t *testing.T) { runRows(t, "route", routeGroups()) }
+
+func routeGroups() []group {
 	egress := func(change func(*L3Interface)) func(*State) {
 		return func(s *State) { change(l3Named(s, "eth1")) }
 	}
@@ -24,7 +26,7 @@ func TestStageRoute(t *testing.T) {
 		{name: "to where it came from", in: udpTo("10.10.0.2"), reason: "forward",
 			out: testkit.NewFrame(hostMAC(10), routerMAC(10)).IPv4("10.10.0.2", "10.10.0.2").TTL(63).UDP(1, 2).Payload(30)},
 	}
-	runRows(t, "route", []group{
+	return []group{
 		{name: "answers", rows: answerRows()},
 		{name: "strict reverse path", change: ingress(func(l *L3Interface) { l.RPFilter = RPFilterStrict }), rows: strictRows()},
 		{name: "loose reverse path", change: ingress(func(l *L3Interface) { l.RPFilter = RPFilterLoose }), rows: looseRows()},
@@ -66,7 +68,7 @@ func TestStageRoute(t *testing.T) {
 			{name: "IPv4", in: udpTo("10.11.0.2"), reason: "pass_fib_error"},
 			{name: "IPv6", in: udpTo("fd00:11::2"), reason: "pass_fib_error"},
 		}},
-	})
+	}
 }
 
 func fromGeneric() *testkit.Frame {
