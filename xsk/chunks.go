@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package xsk
+
+import (
+	"math/bits"
+	"sync/atomic"
+)
+
+// chunks is the geometry of a UMEM and the owner of each of its chunks.
+type chunks struct {
+	size uint64 // bytes of a chunk
+	// reciprocal is 2⁶⁴/size, rounded up: the upper half of an address times it is
+	// the chunk's number, exactly so below 2⁵². That is a multiplication instead
+	// of a division for each packet, for chunks of any size.
+	reciprocal uint64
+	tags       []tag
+	room       uint64 // bytes that a metadata request takes before a packet
+	unexpected atomic.Uint64
+}
+
+func (c *chunks) init(n int, size uint64) {
+	c.size, c.reciprocal, c.tags = size, ^uint64(0)/size+1, make([]tag, n)
+}
+
+// index returns the number of the chunk at a flat address, which is outside
+// tags if the address is outside the UMEM.
+func (c *chunks) index(at uint64) uint64 {
+	n, _ := bits.Mul64(at, c.reciprocal)
+	return n
+}
+
+// receive takes over what the kernel has put on an RX ring.
+func (c *chunks) receive(descs []Desc, from tag) {
+	for i := range descs {
+		n := c.index(flat(descs[i].Addr))
+		if n >= uint64(len(c.tags)) || c.tags[n] != from {
+			c.unexpected.Add(1)
+			continue
+		}
+		c.tags[n] = received
+	}
+}
+
+// send hands descriptors to the kernel. It stops at the first that must not be
+// sent and returns its index, or len(descs).
+func (c *chunks) send(descs []Desc, to tag) int {
+	for i := range descs {
+		d := &descs[i]
+		at := flat(d.Addr)
+		n := c.index(at)
+		if n >= uint64(len(c.tags)) || !c.tags[n].held() ||
+			d.Len == 0 || at+uint64(d.Len) > (n+1)*c.size ||
+			d.Options != 0 && !c.optionsFit(d, at-n*c.size) {
+			return i
+		}
+		c.tags[n] = to
+	}
+	return len(descs)
+}
+
+// optionsFit tells whether the options are known ones, and a metadata request
+// lies inside the chunk.
+func (c *chunks) optionsFit(d *Desc, offset uint64) bool {
+	if d.Options&^(Continued|Metadata) != 0 {
+		return false
+	}
+	return d.Options&Metadata == 0 || c.room > 0 && offset >= c.room
+}
+
+// unsend takes descriptors back that send has marked.
+func (c *chunks) unsend(descs []Desc) {
+	for i := range descs {
+		c.tags[c.index(flat(descs[i].Addr))] = received
+	}
+}
+
+// complete takes a chunk over that the kernel has sent. It returns the address
+// of the chunk, and false if the kernel didn't have it to send: completed
+// addresses may be nonsense if what was submitted was.
+func (c *chunks) complete(addr uint64, from tag) (chunk uint64, ok bool) {
+	n := c.index(flat(addr))
+	if n >= uint64(len(c.tags)) || c.tags[n] != from {
+		c.unexpected.Add(1)
+		return 0, false
+	}
+	c.tags[n] = free
+	return n * c.size, true
+}
+
+// put frees a chunk that the program holds, and returns its address.
+func (c *chunks) put(addr uint64) (chunk uint64, ok bool) {
+	n := c.index(flat(addr))
+	if n >= uint64(len(c.tags)) || !c.tags[n].held() {
+		return 0, false
+	}
+	c.tags[n] = free
+	return n * c.size, true
+}
+
+// reclaim turns the tags of all chunks that the kernel has through a queue into
+// another and returns their addresses.
+//
+// Other queues' chunks may change hands meanwhile: those reads race, but never
+// see a tag of this queue, whose owners have stopped; hence norace.
+//
+//go:norace
+func (c *chunks) reclaim(queue int, to tag) (addrs []uint64) {
+	for n, t := range c.tags {
+		if t == filling.on(queue) || t == sending.on(queue) {
+			c.tags[n] = to
+			addrs = append(addrs, uint64(n)*c.size)
+		}
+	}
+	return addrs
+}
+
+// any tells whether a chunk has a tag. As in reclaim, reads of others' tags race.
+//
+//go:norace
+func (c *chunks) any(of tag) bool {
+	for _, t := range c.tags {
+		if t == of {
+			return true
+		}
+	}
+	return false
+}
+
+// Counts says who owns how many chunks of a UMEM.
+type Counts struct {
+	Free        int // in the pool and in caches
+	Taken       int // the program's, from a cache
+	Received    int // the program's, from an RX ring
+	Filling     int // the kernel's, to receive
+	Sending     int // the kernel's, to send
+	Quarantined int // not used again: the kernel kept them when a queue was closed
+	// Unexpected counts descriptors that the kernel returned and didn't own: not
+	// of chunks, but of events. The chunks stayed with their owners.
+	Unexpected uint64
+}
+
+// count reads all tags. While chunks move, the counts are of about now.
+//
+//go:norace
+func (c *chunks) count() Counts {
+	var n [quarantined + 1]int
+	for _, t := range c.tags {
+		n[t.state()]++
+	}
+	return Counts{n[free], n[taken], n[received], n[filling], n[sending], n[quarantined], c.unexpected.Load()}
+}

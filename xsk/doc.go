@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package xsk drives AF_XDP sockets, the kernel's way to give a program the
+// packets of a network device's queue, and take packets from it, without a copy
+// where the driver can, and without a system call for most of them.
+//
+// # The four rings
+//
+// Packets lie in a [UMEM]: memory in chunks of one size, shared with the kernel.
+// What moves is only descriptors, on four rings in memory that is shared too:
+//
+//	            ┌──────────── program ────────────┐
+//	   Refill   │   Peek         Submit           │  Collect
+//	 ┌────◄─────┘    ▲              │             └────◄──────┐
+//	 ▼               │              ▼                         │
+//	┌──────┐      ┌────┐          ┌────┐              ┌────────────┐
+//	│ Fill │      │ RX │          │ TX │              │ Completion │
+//	└──┬───┘      └──▲─┘          └─┬──┘              └─────▲──────┘
+//	   └────► device ┘              └───────► device ───────┘
+//	   empty chunks, packets        packets, chunks that were sent
+//
+// Each ring has one producer and one consumer, so nothing is locked. A batch
+// costs one load of the other side's cursor, often none, and one store of ours.
+// [RX.Peek] and [TX.Reserve] return the entries where they lie, as two spans
+// because the ring may wrap, and don't copy them.
+//
+// # Who owns a chunk
+//
+// At each moment one side owns a chunk, and only the owner may touch its bytes:
+//
+//	free       the pool's, or a cache's         → Cache.Get, Fill.Refill
+//	taken      the program's, from a cache      → TX.Submit, Cache.Put
+//	filling    the kernel's, to receive into    → RX.Peek
+//	received   the program's, with a packet     → TX.Submit, Cache.Put
+//	sending    the kernel's, to send            → Completion.Collect, TX.Kick
+//
+// The owner of each chunk is on record, and checked whenever one is given away:
+// what was freed or sent before, or is of another UMEM, is refused with a
+// [ChunkError], and nothing happens. [UMEM.Counts] adds up at any time. There is
+// no mode without these checks, as they cost about a nanosecond a packet.
+//
+// # Goroutines
+//
+// One goroutine receives, with RX and Fill, and one sends, with TX and
+// Completion; they may be the same. Each has a [Cache] of free chunks. Nothing
+// that is called for each batch allocates or locks, but for a cache that
+// exchanges 64 chunks with the pool.
+//
+// # Closing
+//
+// [Socket.Close] sends what was submitted, closes the socket, waits for a proof
+// that the kernel has let go of the queue, and takes back what the kernel had,
+// address by address. The kernel returns chunks in any order and goes on for
+// some milliseconds after close(2), so nothing else is safe: to count what was
+// given and to take it back from the rings in order, as older texts on AF_XDP
+// teach, hands out chunks that the kernel still writes to. What the kernel holds
+// too long is set aside: see [QuarantineError]. Slices of rings and packets read
+// as zeros after the close of their socket or UMEM, and never fault.
+//
+// For the same reason a queue is busy for a while after its socket was closed,
+// by whatever process; [Open] tries again for a second.
+package xsk

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package xsk
+
+import (
+	"context"
+	"math"
+
+	"golang.org/x/sys/unix"
+)
+
+// TX is the ring of packets to send. It belongs to one goroutine.
+type TX struct {
+	ring       producer[Desc]
+	sock       *Socket
+	chunks     *chunks
+	completion *Completion
+	kick       func() unix.Errno
+	waiter     waiter
+}
+
+// maxKicks bounds the calls of one Kick. In copy mode the kernel sends 32
+// packets a call, so this is enough for the largest usual rings.
+const maxKicks = 256
+
+// Reserve returns up to max free entries of the ring, in two spans, as it may
+// wrap. Write descriptors there and [TX.Submit] them. There are no entries when
+// the ring is full, and after the socket was closed.
+func (t *TX) Reserve(max int) (a, b []Desc) {
+	if t.sock.closed.Load() {
+		return nil, nil
+	}
+	return t.ring.reserve(uint32(min(uint(max), math.MaxUint32)))
+}
+
+// Submit hands the first n reserved entries to the kernel, and with them their
+// chunks. [TX.Kick] makes it send them.
+//
+// Returns [ErrClosed], or a *[ChunkError] if a descriptor is not within one
+// chunk or its chunk isn't the program's. Then nothing was submitted, and the
+// chunks stay the program's.
+func (t *TX) Submit(n int) error {
+	if t.sock.closed.Load() {
+		return ErrClosed
+	}
+	a, b := t.ring.spans(t.ring.next, min(uint32(max(n, 0)), t.ring.limit-t.ring.next))
+	if bad := t.chunks.send(a, t.completion.tag); bad < len(a) {
+		return t.refuse(a, bad)
+	}
+	if bad := t.chunks.send(b, t.completion.tag); bad < len(b) {
+		t.chunks.unsend(a)
+		return t.refuse(b, bad)
+	}
+	t.ring.submit(uint32(len(a) + len(b)))
+	return nil
+}
+
+// refuse takes back the descriptors before a bad one.
+func (t *TX) refuse(descs []Desc, bad int) error {
+	t.chunks.unsend(descs[:bad])
+	return t.chunks.chunkError("submit", descs[bad], true)
+}
+
+// Kick makes the kernel send what was submitted, if it needs to be told, and
+// collects what was sent into a cache, unless that is nil. It calls the kernel
+// until the ring is empty or the device can't take more for now: then the rest
+// goes with the next Kick.
+//
+// Returns [ErrClosed], [ErrLinkDown], [ErrDeviceGone], or another error of the
+// kernel. The packets stay on the ring.
+func (t *TX) Kick(c *Cache) error {
+	if t.sock.closed.Load() {
+		return ErrClosed
+	}
+	for range maxKicks {
+		if !t.ring.needsWakeup() || !t.ring.pending() {
+			break
+		}
+		switch errno := t.kick(); errno {
+		case 0, unix.EAGAIN, unix.EBUSY, unix.ENOBUFS, unix.EINTR:
+		default:
+			return kickError("sending", errno)
+		}
+		if c != nil {
+			t.completion.Collect(c)
+		}
+	}
+	if c != nil {
+		t.completion.Collect(c)
+	}
+	return nil
+}
+
+// Wait blocks until the ring is at most half full or ctx ends. Returns errors
+// as [RX.Wait] does. In copy mode the kernel sends while it waits.
+func (t *TX) Wait(ctx context.Context) error {
+	return t.waiter.wait(ctx, unix.POLLOUT)
+}
