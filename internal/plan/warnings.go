@@ -52,8 +52,10 @@ func (b *builder) warnFamily(family string, xfrm, rules bool) {
 }
 
 // reverseInexact says whether the reverse look-up of rp_filter may come out
-// otherwise than Linux's, which is made as if from the egress interface.
+// otherwise than Linux's, which is made as if from the egress interface
+// (fib_validate_source): by other rules, and if that is in a VRF, in its table.
 func (b *builder) reverseInexact(own []dataplane.L3Interface) bool {
+	vrf := slices.ContainsFunc(b.view.Links, func(l netstate.Link) bool { return l.MasterType == "vrf" })
 	inexact := false
 	for _, l := range own {
 		if l.RPFilter == dataplane.RPFilterOff || !l.Forward4 {
@@ -63,8 +65,8 @@ func (b *builder) reverseInexact(own []dataplane.L3Interface) bool {
 		switch {
 		case b.view.IifRules4:
 			why = "routing rules select by iif"
-		case b.indexes[l.Ifindex].MasterType == "vrf":
-			why = "it is in a VRF"
+		case vrf:
+			why = "there is a VRF"
 		default:
 			continue
 		}

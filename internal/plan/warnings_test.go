@@ -45,6 +45,8 @@ func TestWarnings(t *testing.T) {
 		{"rp_filter in a VRF", func(_ *config.Config, v *netstate.View) { vrf(&v.Links[0]); rpFilter(&v.Links[0]) },
 			true, false, []string{"eth0: VRF"}},
 		{"rp_filter without more", func(_ *config.Config, v *netstate.View) { rpFilter(&v.Links[0]) }, false, false, nil},
+		{"rp_filter beside a VRF", func(_ *config.Config, v *netstate.View) { vrf(&v.Links[1]); rpFilter(&v.Links[0]) },
+			true, false, []string{"eth0: VRF"}},
 		{"a VRF without rp_filter", func(_ *config.Config, v *netstate.View) { vrf(&v.Links[0]) }, false, false, nil},
 		{"no IPv4 forwarding", func(_ *config.Config, v *netstate.View) { v.Links[0].Forward4, v.Links[1].Forward4 = false, false },
 			false, false, []string{"eth0: net/ipv4/conf/eth0/forwarding"}},
