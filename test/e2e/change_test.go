@@ -48,7 +48,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	r.run(demo())
 	r.sub("prefixes", func() {
 		r.underLoad(func() {
-			for range 20 {
+			for range 8 {
 				c := demo()
 				c.allow = append(c.allow, somePrefixes(rnd, rnd.IntN(3000))...)
 				r.reload(c)
@@ -57,14 +57,14 @@ func TestReloadUnderLoad(t *testing.T) {
 	})
 	r.sub("blocks and MSS rules", func() {
 		r.underLoad(func() {
-			for range 20 {
+			for range 8 {
 				r.reload(anySettings(rnd))
 			}
 		})
 	})
 	r.sub("interfaces", func() {
 		r.underLoad(func() {
-			for i := range 20 {
+			for i := range 8 {
 				c := demo()
 				c.interfaces = c.interfaces[:2+i%2]
 				r.reload(c)
@@ -73,7 +73,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	})
 	r.sub("SIGHUP", func() {
 		r.underLoad(func() {
-			for range 10 {
+			for range 5 {
 				r.write(anySettings(rnd))
 				r.hangUp()
 			}

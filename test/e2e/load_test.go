@@ -24,7 +24,7 @@ const (
 // the load is too low to show anything: then fn is run again.
 func (r *router) underLoad(fn func()) {
 	r.t.Helper()
-	const tries = 4
+	const tries = 3
 	var rate float64
 	for range tries {
 		rate = r.load(fn)
