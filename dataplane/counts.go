@@ -29,18 +29,18 @@ type totals struct {
 	Lost     uint64             `json:"lost,omitempty"`
 }
 
-// openCounts opens the pinned maps of the generation of m.
-func openCounts(r root, m *manifest) (*counts, error) {
-	counters, err := ebpf.LoadPinnedMap(r.mapPin(m.Generation, "counters"), nil)
+// openCounts opens the pinned maps of a generation that counts these reasons.
+func openCounts(r root, number int, reasons []string) (*counts, error) {
+	counters, err := ebpf.LoadPinnedMap(r.mapPin(number, "counters"), nil)
 	if err != nil {
 		return nil, advise("opening the counters", err)
 	}
-	lost, err := ebpf.LoadPinnedMap(r.mapPin(m.Generation, "lost"), nil)
+	lost, err := ebpf.LoadPinnedMap(r.mapPin(number, "lost"), nil)
 	if err != nil {
 		counters.Close()
 		return nil, advise("opening the counters", err)
 	}
-	return &counts{counters, lost, m.Reasons}, nil
+	return &counts{counters, lost, reasons}, nil
 }
 
 // newCounts are those of a new generation; lost is a map to use instead of a new

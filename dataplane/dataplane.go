@@ -111,7 +111,7 @@ func (d *Dataplane) follow() (err error) {
 
 func (d *Dataplane) openGeneration(m *manifest) error {
 	if m.Generation != d.manifest.Generation {
-		counts, err := openCounts(d.root, m)
+		counts, err := openCounts(d.root, m.Generation, m.Reasons)
 		if err != nil {
 			return err
 		}

@@ -105,14 +105,14 @@ func TestKilledInTheMiddle(t *testing.T) {
 			to.Limits.Interfaces = row.interfaces
 			r.apply(from)
 			stream := startFlow(t, r, flowRate)
-			var sent, least uint64
+			var sent uint64
 			kills := 0
-			for range 10 {
+			for range 7 {
 				sent += w.send("eth0", 2)
 				if err := r.dp.Close(); err != nil {
 					t.Fatal(err)
 				}
-				step := 1 + rng.IntN(60)
+				step := 1 + rng.IntN(40)
 				if r.runKilled(step, to, from) {
 					kills++
 				}
@@ -121,17 +121,12 @@ func TestKilledInTheMiddle(t *testing.T) {
 				r.apply(from)
 				sent += w.send("eth0", 4)
 				checkAfterKill(t, r, from, fmt.Sprintf("step %d", step))
-				got := r.counted("eth0", "pass_not_ip", sent)
-				if row.interfaces == 4 && got != sent {
+				if got := r.counted("eth0", "pass_not_ip", sent); got != sent {
 					t.Fatalf("step %d: %d frames are counted, %d were sent", step, got, sent)
 				}
-				if got < least || got > sent { // what was counted in maps that nobody knew of is missing
-					t.Fatalf("step %d: %d frames are counted, after %d, of %d", step, got, least, sent)
-				}
-				least = got
 			}
-			if kills < 5 {
-				t.Errorf("only %d of 10 processes were killed in the middle", kills)
+			if kills < 4 {
+				t.Errorf("only %d of 7 processes were killed in the middle", kills)
 			}
 			stopFlow(t, r, stream)
 		})

@@ -29,6 +29,16 @@ type manifest struct {
 	Ports      []portRecord      `json:"ports"`
 	// Carried holds, by port of Slots, what was counted in maps that are gone.
 	Carried map[string]totals `json:"carried,omitempty"`
+	// Tried are generations with counters of their own that ports began to move
+	// to. It stays when a process is killed on the way.
+	Tried []countedIn `json:"tried,omitempty"`
+}
+
+// countedIn tells how to read the counters of a generation.
+type countedIn struct {
+	Generation int               `json:"generation"`
+	Slots      numbering[string] `json:"slots"`
+	Reasons    []string          `json:"reasons"`
 }
 
 type portRecord struct {
@@ -155,6 +165,17 @@ func (d *Dataplane) saveManifest(t *transaction, want *image, carried map[string
 		}
 		return err
 	}, nil)
+}
+
+// noteTry lets the next process find what is counted in next, should this one be
+// killed. rewriteManifest takes the note back.
+func (d *Dataplane) noteTry(t *transaction, next *successor, before former) error {
+	if before.counts == nil || next.shared {
+		return nil
+	}
+	m := d.manifest
+	m.Tried = append(slices.Clone(m.Tried), countedIn{next.gen.number, next.image.numbers.slots, next.counts.reasons})
+	return t.do("noting the generation", func() error { return d.root.writeManifest(&m) }, nil)
 }
 
 // rewriteManifest notes what is not as it was after a change was undone: ports

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/cilium/ebpf"
@@ -52,7 +53,7 @@ func (n *successor) close() {
 
 func (d *Dataplane) present() former {
 	if d.counts == nil && d.manifest.Generation != 0 {
-		counts, err := openCounts(d.root, &d.manifest)
+		counts, err := openCounts(d.root, d.manifest.Generation, d.manifest.Reasons)
 		if err != nil {
 			d.log.Warn("counters of the former data path are lost", "error", err)
 		} else {
@@ -141,6 +142,9 @@ func (d *Dataplane) switchSteps(t *transaction, s State, next *successor, before
 	if err := next.gen.write(t, &image{}, next.image); err != nil {
 		return err
 	}
+	if err := d.noteTry(t, next, before); err != nil {
+		return err
+	}
 	if err := d.moveLinks(t); err != nil {
 		return err
 	}
@@ -150,17 +154,40 @@ func (d *Dataplane) switchSteps(t *transaction, s State, next *successor, before
 	if err := d.detachOthers(t, s); err != nil {
 		return err
 	}
-	carried := d.manifest.Carried
+	var carried map[string]totals
 	err := t.do("carrying the counters over", func() (err error) {
-		if before.counts != nil && !next.shared {
-			carried, err = before.counts.final(d.manifest.Slots, carried)
-		}
+		carried, err = d.carry(next, before)
 		return err
 	}, nil)
 	if err != nil {
 		return fmt.Errorf("from version %s to %s: %w", d.manifest.Version, d.version, err)
 	}
 	return d.saveManifest(t, next.image, carried)
+}
+
+// carry sums up what ports counted in maps that next does not count in.
+func (d *Dataplane) carry(next *successor, before former) (carried map[string]totals, err error) {
+	carried = d.manifest.Carried
+	if before.counts != nil && !next.shared {
+		if carried, err = before.counts.final(d.manifest.Slots, carried); err != nil {
+			return nil, err
+		}
+	}
+	for _, tried := range d.manifest.Tried {
+		counts, err := openCounts(d.root, tried.Generation, tried.Reasons)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // it was taken back, and the note was not
+		}
+		if err != nil {
+			return nil, err
+		}
+		carried, err = counts.final(tried.Slots, carried)
+		counts.close()
+		if err != nil {
+			return nil, err
+		}
+	}
+	return carried, nil
 }
 
 // keepCounts saves what ports counted in a generation that came to nothing.
