@@ -24,9 +24,26 @@ func (c *Cache) Get() (addr uint64, ok bool) {
 	if len(c.free) == 0 && !c.refill() {
 		return 0, false
 	}
-	addr = c.pop()
+	last := len(c.free) - 1
+	addr = c.free[last]
+	c.free = c.free[:last]
 	c.umem.chunks.tags[c.umem.chunks.index(addr)] = taken
 	return addr, true
+}
+
+// GetAll takes a free chunk for each descriptor, as long as there are any, and
+// returns for how many. It sets Addr to where a packet should start, as
+// [UMEM.Start] says, and the rest to 0. The chunks are the program's.
+func (c *Cache) GetAll(descs []Desc) (got int) {
+	room := c.umem.Start(0)
+	for got < len(descs) && (len(c.free) > 0 || c.refill()) {
+		n := min(len(c.free), len(descs)-got)
+		rest := len(c.free) - n
+		c.umem.chunks.take(descs[got:got+n], c.free[rest:], room)
+		c.free = c.free[:rest]
+		got += n
+	}
+	return got
 }
 
 // Put frees a chunk that is the program's: one that it took, or received. Any
@@ -37,20 +54,25 @@ func (c *Cache) Put(addr uint64) error {
 	if !ok {
 		return c.umem.chunks.chunkError("put", Desc{Addr: addr}, false)
 	}
-	c.push(chunk)
+	c.room()
+	c.free = append(c.free, chunk)
 	return nil
 }
 
 // PutAll frees the chunks of received descriptors. It frees all that can be,
 // and returns the first error of [Cache.Put].
 func (c *Cache) PutAll(descs []Desc) (err error) {
-	for i := range descs {
-		chunk, ok := c.umem.chunks.put(descs[i].Addr)
-		if ok {
-			c.push(chunk)
-		} else if err == nil {
-			err = c.umem.chunks.chunkError("put", descs[i], false)
+	for len(descs) > 0 {
+		n := min(len(descs), c.room())
+		freed, bad := c.umem.chunks.putAll(descs[:n], c.free)
+		c.free = freed
+		if bad < n {
+			if err == nil {
+				err = c.umem.chunks.chunkError("put", descs[bad], false)
+			}
+			bad++
 		}
+		descs = descs[bad:]
 	}
 	return err
 }
@@ -63,43 +85,33 @@ func (c *Cache) Flush() {
 }
 
 // fill moves free chunks to the entries of a fill ring. It returns how many.
-func (c *Cache) fill(entries []uint64, to tag) int {
-	tags, reciprocal := c.umem.chunks.tags, &c.umem.chunks
-	for i := range entries {
-		if len(c.free) == 0 && !c.refill() {
-			return i
-		}
-		addr := c.pop()
-		if n := reciprocal.index(addr); n < uint64(len(tags)) {
-			tags[n] = to
-		}
-		entries[i] = addr
+func (c *Cache) fill(entries []uint64, to tag) (filled int) {
+	for filled < len(entries) && (len(c.free) > 0 || c.refill()) {
+		n := min(len(c.free), len(entries)-filled)
+		rest := len(c.free) - n
+		c.umem.chunks.fill(entries[filled:filled+n], c.free[rest:], to)
+		c.free = c.free[:rest]
+		filled += n
 	}
-	return len(entries)
+	return filled
 }
 
 // collect moves the chunks that a completion ring returns into the cache.
 func (c *Cache) collect(entries []uint64, from tag) {
-	for _, addr := range entries {
-		if chunk, ok := c.umem.chunks.complete(addr, from); ok {
-			c.push(chunk)
-		}
+	for len(entries) > 0 {
+		n := min(len(entries), c.room())
+		c.free = c.umem.chunks.completeAll(entries[:n], c.free, from)
+		entries = entries[n:]
 	}
 }
 
-func (c *Cache) pop() uint64 {
-	last := len(c.free) - 1
-	addr := c.free[last]
-	c.free = c.free[:last]
-	return addr
-}
-
-func (c *Cache) push(chunk uint64) {
-	if len(c.free) == cap(c.free) {
+// room makes room for at least a slab of chunks, and returns for how many.
+func (c *Cache) room() int {
+	if len(c.free) > slab {
 		c.umem.pool.give(c.free[slab:])
 		c.free = c.free[:slab]
 	}
-	c.free = append(c.free, chunk)
+	return cap(c.free) - len(c.free)
 }
 
 func (c *Cache) refill() bool {

@@ -98,6 +98,61 @@ func (c *chunks) put(addr uint64) (chunk uint64, ok bool) {
 	return n * c.size, true
 }
 
+// putAll frees chunks that the program holds and appends their addresses to
+// freed. It stops at the first that it doesn't hold and returns its index, or
+// len(descs).
+func (c *chunks) putAll(descs []Desc, freed []uint64) (_ []uint64, bad int) {
+	for i := range descs {
+		n := c.index(flat(descs[i].Addr))
+		if n >= uint64(len(c.tags)) || !c.tags[n].held() {
+			return freed, i
+		}
+		c.tags[n] = free
+		freed = append(freed, n*c.size)
+	}
+	return freed, len(descs)
+}
+
+// completeAll is complete for all entries of a completion ring; it appends the
+// chunks to done.
+func (c *chunks) completeAll(entries, done []uint64, from tag) []uint64 {
+	for _, addr := range entries {
+		n := c.index(flat(addr))
+		if n >= uint64(len(c.tags)) || c.tags[n] != from {
+			c.unexpected.Add(1)
+			continue
+		}
+		c.tags[n] = free
+		done = append(done, n*c.size)
+	}
+	return done
+}
+
+// take takes free chunks, as many as there are descriptors, for packets that
+// start room bytes into them.
+func (c *chunks) take(descs []Desc, chunks []uint64, room uint64) {
+	for i := range descs {
+		if i < len(chunks) {
+			descs[i] = Desc{Addr: chunks[i] + room}
+			if n := c.index(chunks[i]); n < uint64(len(c.tags)) {
+				c.tags[n] = taken
+			}
+		}
+	}
+}
+
+// fill gives free chunks, as many as there are entries, to the kernel.
+func (c *chunks) fill(entries, chunks []uint64, to tag) {
+	for i := range entries {
+		if i < len(chunks) {
+			entries[i] = chunks[i]
+			if n := c.index(chunks[i]); n < uint64(len(c.tags)) {
+				c.tags[n] = to
+			}
+		}
+	}
+}
+
 // reclaim turns the tags of all chunks that the kernel has through a queue into
 // another and returns their addresses.
 //

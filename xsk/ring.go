@@ -40,6 +40,10 @@ func (r *ring[T]) needsWakeup() bool {
 	return r.flags == nil || r.flags.Load()&needWakeup != 0
 }
 
+// count returns a number of entries as the cursors have it; what is negative or
+// too large is cut.
+func count(n int) uint32 { return uint32(max(0, min(n, 1<<31-1))) }
+
 // linePad keeps what one goroutine writes off the cache lines of another. It is
 // two lines, as processors fetch them in pairs.
 type linePad [128]byte

@@ -4,7 +4,6 @@ package xsk
 
 import (
 	"context"
-	"math"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,7 +29,7 @@ func (r *RX) Peek(max int) (a, b []Desc) {
 	if r.sock.closed.Load() {
 		return nil, nil
 	}
-	a, b = r.ring.peek(uint32(min(uint(max), math.MaxUint32)))
+	a, b = r.ring.peek(count(max))
 	if r.sock.options.MultiBuffer {
 		a, b = wholePackets(a, b)
 	}
@@ -58,7 +57,7 @@ func (r *RX) Release(n int) {
 	if r.sock.closed.Load() {
 		return
 	}
-	k := min(uint32(max(n, 0)), r.seen)
+	k := min(count(n), r.seen)
 	r.seen -= k
 	r.ring.release(k)
 }

@@ -53,16 +53,13 @@ func (p *port) send(ctx context.Context, first uint32, n, size int, arrived *ato
 		a, b := p.TX.Reserve(min(batch, int(end-seq)))
 		done := 0
 		for _, span := range [2][]xsk.Desc{a, b} {
-			for i := range span {
-				chunk, ok := p.cache.Get()
-				if !ok {
-					break
-				}
-				span[i] = xsk.Desc{Addr: p.umem.Start(chunk), Len: uint32(size)}
+			n := p.cache.GetAll(span)
+			for i := range span[:n] {
+				span[i].Len = uint32(size)
 				packet(p.umem.Data(span[i]), seq)
 				seq++
-				done++
 			}
+			done += n
 		}
 		if err := p.TX.Submit(done); err != nil {
 			return err

@@ -4,7 +4,6 @@ package xsk
 
 import (
 	"context"
-	"math"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,7 +29,7 @@ func (t *TX) Reserve(max int) (a, b []Desc) {
 	if t.sock.closed.Load() {
 		return nil, nil
 	}
-	return t.ring.reserve(uint32(min(uint(max), math.MaxUint32)))
+	return t.ring.reserve(count(max))
 }
 
 // Submit hands the first n reserved entries to the kernel, and with them their
@@ -43,7 +42,7 @@ func (t *TX) Submit(n int) error {
 	if t.sock.closed.Load() {
 		return ErrClosed
 	}
-	a, b := t.ring.spans(t.ring.next, min(uint32(max(n, 0)), t.ring.limit-t.ring.next))
+	a, b := t.ring.spans(t.ring.next, min(count(n), t.ring.limit-t.ring.next))
 	if bad := t.chunks.send(a, t.completion.tag); bad < len(a) {
 		return t.refuse(a, bad)
 	}
@@ -53,6 +52,19 @@ func (t *TX) Submit(n int) error {
 	}
 	t.ring.submit(uint32(len(a) + len(b)))
 	return nil
+}
+
+// Send submits descriptors, as many as the ring has room for, and returns how
+// many. They may be a span of another socket's RX ring on the same UMEM: that is
+// forwarding without a copy. Errors are those of Submit; then it sent none.
+func (t *TX) Send(descs []Desc) (n int, err error) {
+	a, b := t.Reserve(len(descs))
+	n = copy(a, descs)
+	n += copy(b, descs[n:])
+	if err := t.Submit(n); err != nil {
+		return 0, err
+	}
+	return n, nil
 }
 
 // refuse takes back the descriptors before a bad one.

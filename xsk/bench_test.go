@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package xsk
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// The benchmarks measure what a descriptor costs in user space, checks of
+// ownership included. The rings are as large as a batch and hold the same 64
+// chunks all the time, so that the kernel only needs to move its cursors.
+
+const benchBatch = 64
+
+type benchSocket struct {
+	*Socket
+	k     *fakeKernel
+	cache *Cache
+}
+
+func newBench(b *testing.B) benchSocket {
+	s, k := newFake(rand.New(rand.NewPCG(1, 1)), benchBatch, benchBatch, 0)
+	for i := range benchBatch {
+		k.rx.entries[i] = Desc{Addr: uint64(i)*2048 + kernelHeadroom, Len: 64}
+		k.completion.entries[i] = uint64(i)*2048 + kernelHeadroom
+	}
+	b.ReportAllocs()
+	return benchSocket{s, k, s.umem.NewCache()}
+}
+
+func (s *benchSocket) refill() {
+	s.Fill.Refill(s.cache)
+	s.k.fill.consumer.Store(s.k.fill.producer.Load())
+	s.k.rx.producer.Store(s.k.rx.consumer.Load() + benchBatch)
+}
+
+func (s *benchSocket) collect() {
+	s.TX.Kick(s.cache)
+	s.k.tx.consumer.Store(s.k.tx.producer.Load())
+	s.k.completion.producer.Store(s.k.completion.consumer.Load() + benchBatch)
+	s.Completion.Collect(s.cache)
+}
+
+func (s *benchSocket) check(b *testing.B) {
+	b.StopTimer()
+	if n := s.umem.Counts().Unexpected; n != 0 {
+		b.Errorf("%d unexpected descriptors", n)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchBatch, "ns/packet")
+}
+
+func BenchmarkReceive(b *testing.B) {
+	s := newBench(b)
+	s.refill()
+	var bytes uint64
+	for b.Loop() {
+		x, y := s.RX.Peek(benchBatch)
+		for _, span := range [2][]Desc{x, y} {
+			for i := range span {
+				bytes += uint64(span[i].Len)
+			}
+			s.cache.PutAll(span)
+		}
+		s.RX.Release(len(x) + len(y))
+		s.refill()
+	}
+	s.check(b)
+}
+
+func BenchmarkSend(b *testing.B) {
+	s := newBench(b)
+	for b.Loop() {
+		x, y := s.TX.Reserve(benchBatch)
+		for _, span := range [2][]Desc{x, y} {
+			n := s.cache.GetAll(span)
+			for i := range span[:n] {
+				span[i].Len = 64
+			}
+		}
+		if err := s.TX.Submit(len(x) + len(y)); err != nil {
+			b.Fatal(err)
+		}
+		s.collect()
+	}
+	s.check(b)
+}
+
+func BenchmarkForward(b *testing.B) {
+	s := newBench(b)
+	s.refill()
+	for b.Loop() {
+		x, y := s.RX.Peek(benchBatch)
+		for _, span := range [2][]Desc{x, y} {
+			if n, err := s.TX.Send(span); n != len(span) {
+				b.Fatal(n, err)
+			}
+		}
+		s.RX.Release(len(x) + len(y))
+		s.collect()
+		s.refill()
+	}
+	s.check(b)
+}
