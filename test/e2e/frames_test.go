@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -12,7 +13,15 @@ import (
 )
 
 // patience is how long the daemon may take to follow a change of the machine.
-const patience = 2 * time.Second
+var patience = findPatience()
+
+// findPatience gives the emulated machines of test/kernels more time.
+func findPatience() time.Duration {
+	if os.Getenv("CLEARWAY_KERNEL") != "" {
+		return 20 * time.Second
+	}
+	return 2 * time.Second
+}
 
 // frame begins a UDP datagram to a device of the router.
 func (r *router) frame(device, source, destination string) *testkit.Frame {
