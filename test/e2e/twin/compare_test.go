@@ -55,7 +55,7 @@ func (b *batch) count(frames []frame) map[emission]int {
 	for _, f := range frames {
 		p := parse(f.bytes)
 		// A redirect asks for its receiver's MAC, if that isn't known.
-		if b.s.isLocal(p.src) && p.isLimited() || b.s.forward.hairpin && p.isQuestion() {
+		if b.s.isLocal(p.src) && p.isLimited() || b.s.forward.hairpin && p.question(f.bytes) != nil {
 			continue
 		}
 		if e, ok := b.s.normal(f); ok {
@@ -96,8 +96,7 @@ func (b *batch) tell(i int) string {
 // cutTag: a frame that ends right behind its tag. The kernel drops it where it
 // takes tags off (skb_vlan_untag), before anyone can look.
 func cutTag(frame []byte) bool {
-	kind := binary.BigEndian.Uint16(frame[12:])
-	return len(frame) < 20 && (kind == testkit.EtherType8021Q || kind == testkit.EtherType8021AD)
+	return len(frame) < 20 && isTag(binary.BigEndian.Uint16(frame[12:]))
 }
 
 // passed: the router's stack gets what Clearway passes as it came, and nothing
@@ -138,7 +137,7 @@ func (b *batch) forwarded() (problems []string) {
 		if out[string(e.Output[:p.end])] == 0 {
 			problems = append(problems, fmt.Sprintf("nothing came of\n%s\n  should be %x", b.tell(i), e.Output))
 		}
-		if in := parse(b.sent[i].bytes); in.tag != 0 && p.tag != 0 && in.priority() != p.priority() {
+		if in := parse(b.sent[i].bytes); in.tags > 0 && p.tags > 0 && in.priority() != p.priority() {
 			problems = append(problems, "PCP and DEI were not kept: "+b.tell(i))
 		}
 		flow := flowOf(p)

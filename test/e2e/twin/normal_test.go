@@ -27,8 +27,15 @@ func (s *scenario) normal(f frame) (emission, bool) {
 		return emission{}, false
 	}
 	b := slices.Clone(f.bytes[:p.end])
-	if p.tag != 0 {
-		b[p.tag+2] &= 0x0f
+	for i := range p.tags {
+		b[14+4*i] &= 0x0f
+	}
+	if sender := p.question(b); sender != nil {
+		// Whose address is asked with depends on the packet that came first.
+		clear(sender)
+		if p.ip != 0 {
+			clear(b[p.upper+2 : p.upper+4])
+		}
 	}
 	where := cmp.Or(s.masters[f.port], f.port)
 	if p.ip == 0 {

@@ -14,7 +14,7 @@ import (
 // have whole headers.
 type packet struct {
 	frame    []byte
-	tag      int // where the tag is, 0 = none
+	tags     int // how many
 	ip       int // where the IP packet is, 0 = none
 	end      int // of the IP packet, or of the frame
 	version  int
@@ -29,8 +29,9 @@ func parse(frame []byte) packet {
 		return p
 	}
 	at, kind := 14, binary.BigEndian.Uint16(frame[12:])
-	if kind == testkit.EtherType8021Q && len(frame) >= 18 {
-		p.tag, at, kind = 12, 18, binary.BigEndian.Uint16(frame[16:])
+	for isTag(kind) && len(frame) >= at+4 {
+		p.tags++
+		at, kind = at+4, binary.BigEndian.Uint16(frame[at+2:])
 	}
 	switch rest := frame[at:]; {
 	case kind == testkit.EtherTypeIPv4 && len(rest) >= 20:
@@ -45,6 +46,10 @@ func parse(frame []byte) packet {
 	return p
 }
 
+func isTag(etherType uint16) bool {
+	return etherType == testkit.EtherType8021Q || etherType == testkit.EtherType8021AD
+}
+
 func (p *packet) cut(length int) {
 	if length > 0 && p.ip+length < len(p.frame) {
 		p.end = p.ip + length
@@ -53,15 +58,16 @@ func (p *packet) cut(length int) {
 
 func (p packet) to() dataplane.MAC { return dataplane.MAC(p.frame[:6]) }
 
+// vid is the VLAN ID of the outer tag.
 func (p packet) vid() uint16 {
-	if p.tag == 0 {
+	if p.tags == 0 {
 		return 0
 	}
-	return binary.BigEndian.Uint16(p.frame[p.tag+2:]) & 0xfff
+	return binary.BigEndian.Uint16(p.frame[14:]) & 0xfff
 }
 
-// priority is PCP and DEI of the tag.
-func (p packet) priority() byte { return p.frame[p.tag+2] >> 4 }
+// priority is PCP and DEI of the outer tag.
+func (p packet) priority() byte { return p.frame[14] >> 4 }
 
 // icmp returns the ICMP message of either version with its type, nil if there
 // is none.
@@ -103,11 +109,18 @@ func (p packet) isLimited() bool {
 	return kind == icmpRedirect
 }
 
-// isQuestion: ARP, or a neighbour solicitation.
-func (p packet) isQuestion() bool {
+// question returns where the sender's address of an ARP request is, or of a
+// neighbour solicitation; nil of another.
+func (p packet) question(frame []byte) []byte {
 	message, kind := p.icmp()
-	return binary.BigEndian.Uint16(p.frame[12:]) == testkit.EtherTypeARP ||
-		message != nil && p.version == 6 && kind == icmp6Solicitation
+	arp := 14 + 4*p.tags
+	switch {
+	case len(frame) >= arp+28 && binary.BigEndian.Uint16(frame[arp-2:]) == testkit.EtherTypeARP:
+		return frame[arp+14 : arp+18]
+	case message != nil && p.version == 6 && kind == icmp6Solicitation:
+		return frame[p.ip+8 : p.ip+24]
+	}
+	return nil
 }
 
 // quoted returns the IP packet that an ICMP error or redirect tells of.

@@ -4,7 +4,10 @@ package twin
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -63,7 +66,7 @@ func newSide(t *testing.T, s *scenario) *side {
 		var err error
 		name := l.B.Name
 		if slices.Contains(s.down, name) {
-			if err := d.far.SetUp(name, false); err != nil {
+			if err := d.cutOff(name); err != nil {
 				t.Fatal(err)
 			}
 			continue
@@ -76,6 +79,20 @@ func newSide(t *testing.T, s *scenario) *side {
 		}
 	}
 	return d
+}
+
+// cutOff takes a port's carrier, and waits until the kernel has noticed.
+func (d *side) cutOff(port string) error {
+	if err := d.far.SetUp(port, false); err != nil {
+		return err
+	}
+	for {
+		i, err := d.router.Interface(port)
+		if err != nil || !i.Up {
+			return err
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // send sends frames by port, each port's in order.
@@ -123,4 +140,28 @@ func sortedKeys[V any](m map[string]V) []string {
 	}
 	slices.Sort(keys)
 	return keys
+}
+
+// drops tells what the lab's devices dropped, which nobody should.
+func (d *side) drops() string {
+	var all string
+	for _, h := range []*topo.Host{d.router, d.far} {
+		err := h.Do(func() error {
+			text, err := os.ReadFile("/proc/thread-self/net/dev")
+			if err != nil {
+				return err
+			}
+			for line := range strings.Lines(string(text)) {
+				name, rest, ok := strings.Cut(line, ":")
+				if f := strings.Fields(rest); ok && len(f) > 11 && (f[3] != "0" || f[11] != "0") {
+					all += fmt.Sprintf("%s %s: received %s, dropped %s; sent %s, dropped %s\n", h.Name(), strings.TrimSpace(name), f[1], f[3], f[9], f[11])
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err.Error()
+		}
+	}
+	return all
 }
