@@ -67,6 +67,7 @@ func malformedRows() []row {
 		same("option of length 0", 9, 0, 2, 4, 5, 0xb4),
 		same("option of length 1", 9, 1, 2, 4, 5, 0xb4),
 		same("behind the end of options", 0, 2, 4, 5, 0xb4),
+		same("behind an end whose next byte reads as a length", 0, 2, 2, 4, 5, 0xb4),
 		same("MSS of length 3", 2, 3, 5, 0xb4),
 		same("MSS of length 5", 2, 5, 5, 0xb4, 1),
 		same("MSS of length 2, then a right one", 2, 2, 2, 4, 5, 0xb4),

@@ -35,6 +35,22 @@ func TestStageOwnVLAN(t *testing.T) {
 	}}})
 }
 
+// TestStageOwnVLANGone: a VLAN's record is emptied after what points to it, and
+// a packet in between is none of the port's.
+func TestStageOwnVLANGone(t *testing.T) {
+	r := newRowLab(t)
+	r.apply(t, r.state)
+	r.do(t, func() error {
+		return r.dp.gen.maps("l3s").Put(r.dp.gen.image.numbers.l3s[vlan{r.ingress(t, row{}), 5}], pipelineL3{})
+	})
+	for _, mac := range [][6]byte{routerMAC(15), {}} {
+		r.do(t, func() error {
+			r.runRow(t, "parse", row{in: testkit.NewFrame(mac, hostMAC(15)).Tag(5).IPv4("10.15.0.2", "10.11.0.2").UDP(1, 2), reason: "pass_vlan"})
+			return nil
+		})
+	}
+}
+
 func ownRows() []row {
 	to := func(mac [6]byte) *testkit.Frame {
 		return testkit.NewFrame(mac, hostMAC(10)).IPv4("10.10.0.2", "10.11.0.2").UDP(1, 2)

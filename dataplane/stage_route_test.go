@@ -64,6 +64,10 @@ func routeGroups() []group {
 			{name: "no route", in: udpTo("10.250.0.1"), reason: "pass_no_route"},
 			{name: "hairpin first", in: udpTo("10.10.0.2"), reason: "pass_hairpin"},
 		}},
+		{name: "a VLAN that the FIB lacks", change: func(s *State) { l3Named(s, "vlan5").Ifindex = 60000 }, rows: []row{
+			{name: "on it", in: on5(5), reason: "pass_fib_error"},
+			{name: "beside it", in: udpTo("10.11.0.2"), reason: "forward", out: udpOut("10.11.0.2")},
+		}},
 		{name: "an L3 interface that the FIB lacks", change: func(s *State) { l3Named(s, "eth0").Ifindex = 60000 }, rows: []row{
 			{name: "IPv4", in: udpTo("10.11.0.2"), reason: "pass_fib_error"},
 			{name: "IPv6", in: udpTo("fd00:11::2"), reason: "pass_fib_error"},
