@@ -38,6 +38,9 @@ func TestApplyByDifference(t *testing.T) {
 		changes := r.apply(s)
 		checkMaps(t, r.dp, s)
 		checkLinks(t, r, s)
+		if _, quarantined, _ := r.dp.gen.table.Blocks(); quarantined != 0 {
+			t.Fatalf("round %d: %d blocks of the prefix table are left in quarantine", round, quarantined)
+		}
 		if again := r.apply(s); len(again.Lines) > 0 || again.Generation != changes.Generation {
 			t.Fatalf("round %d: applied again, it says %v", round, again)
 		}
