@@ -7,54 +7,63 @@ import (
 	"sync/atomic"
 )
 
-// chunks is the geometry of a UMEM and the owner of each of its chunks.
-type chunks struct {
+// geometry says which addresses are in which chunk.
+type geometry struct {
 	size uint64 // bytes of a chunk
 	// reciprocal is 2⁶⁴/size, rounded up: the upper half of an address times it is
 	// the chunk's number, exactly so below 2⁵². That is a multiplication instead
 	// of a division for each packet, for chunks of any size.
 	reciprocal uint64
+}
+
+func newGeometry(size uint64) geometry { return geometry{size, ^uint64(0)/size + 1} }
+
+// index returns the number of the chunk at a flat address.
+func (g geometry) index(at uint64) uint64 {
+	n, _ := bits.Mul64(at, g.reciprocal)
+	return n
+}
+
+// chunks says who owns each chunk of a UMEM. Its loops keep what they need in
+// registers, which the compiler can't do for fields beside stores.
+type chunks struct {
+	geometry
 	tags       []tag
 	room       uint64 // bytes that a metadata request takes before a packet
 	unexpected atomic.Uint64
 }
 
 func (c *chunks) init(n int, size uint64) {
-	c.size, c.reciprocal, c.tags = size, ^uint64(0)/size+1, make([]tag, n)
-}
-
-// index returns the number of the chunk at a flat address, which is outside
-// tags if the address is outside the UMEM.
-func (c *chunks) index(at uint64) uint64 {
-	n, _ := bits.Mul64(at, c.reciprocal)
-	return n
+	c.geometry, c.tags = newGeometry(size), make([]tag, n)
 }
 
 // receive takes over what the kernel has put on an RX ring.
 func (c *chunks) receive(descs []Desc, from tag) {
+	g, tags := c.geometry, c.tags
 	for i := range descs {
-		n := c.index(flat(descs[i].Addr))
-		if n >= uint64(len(c.tags)) || c.tags[n] != from {
+		n := g.index(flat(descs[i].Addr))
+		if n >= uint64(len(tags)) || tags[n] != from {
 			c.unexpected.Add(1)
 			continue
 		}
-		c.tags[n] = received
+		tags[n] = received
 	}
 }
 
 // send hands descriptors to the kernel. It stops at the first that must not be
 // sent and returns its index, or len(descs).
 func (c *chunks) send(descs []Desc, to tag) int {
+	g, tags := c.geometry, c.tags
 	for i := range descs {
 		d := &descs[i]
 		at := flat(d.Addr)
-		n := c.index(at)
-		if n >= uint64(len(c.tags)) || !c.tags[n].held() ||
-			d.Len == 0 || at+uint64(d.Len) > (n+1)*c.size ||
-			d.Options != 0 && !c.optionsFit(d, at-n*c.size) {
+		n := g.index(at)
+		if n >= uint64(len(tags)) || !tags[n].held() ||
+			d.Len == 0 || at+uint64(d.Len) > (n+1)*g.size ||
+			d.Options != 0 && !c.optionsFit(d, at-n*g.size) {
 			return i
 		}
-		c.tags[n] = to
+		tags[n] = to
 	}
 	return len(descs)
 }
@@ -102,13 +111,14 @@ func (c *chunks) put(addr uint64) (chunk uint64, ok bool) {
 // freed. It stops at the first that it doesn't hold and returns its index, or
 // len(descs).
 func (c *chunks) putAll(descs []Desc, freed []uint64) (_ []uint64, bad int) {
+	g, tags := c.geometry, c.tags
 	for i := range descs {
-		n := c.index(flat(descs[i].Addr))
-		if n >= uint64(len(c.tags)) || !c.tags[n].held() {
+		n := g.index(flat(descs[i].Addr))
+		if n >= uint64(len(tags)) || !tags[n].held() {
 			return freed, i
 		}
-		c.tags[n] = free
-		freed = append(freed, n*c.size)
+		tags[n] = free
+		freed = append(freed, n*g.size)
 	}
 	return freed, len(descs)
 }
@@ -116,40 +126,35 @@ func (c *chunks) putAll(descs []Desc, freed []uint64) (_ []uint64, bad int) {
 // completeAll is complete for all entries of a completion ring; it appends the
 // chunks to done.
 func (c *chunks) completeAll(entries, done []uint64, from tag) []uint64 {
+	g, tags := c.geometry, c.tags
 	for _, addr := range entries {
-		n := c.index(flat(addr))
-		if n >= uint64(len(c.tags)) || c.tags[n] != from {
+		n := g.index(flat(addr))
+		if n >= uint64(len(tags)) || tags[n] != from {
 			c.unexpected.Add(1)
 			continue
 		}
-		c.tags[n] = free
-		done = append(done, n*c.size)
+		tags[n] = free
+		done = append(done, n*g.size)
 	}
 	return done
 }
 
-// take takes free chunks, as many as there are descriptors, for packets that
-// start room bytes into them.
+// take takes a free chunk for each descriptor, for packets that start room
+// bytes into them. Addresses in pool and caches are always good.
 func (c *chunks) take(descs []Desc, chunks []uint64, room uint64) {
-	for i := range descs {
-		if i < len(chunks) {
-			descs[i] = Desc{Addr: chunks[i] + room}
-			if n := c.index(chunks[i]); n < uint64(len(c.tags)) {
-				c.tags[n] = taken
-			}
-		}
+	g, tags := c.geometry, c.tags
+	for i, chunk := range chunks[:len(descs)] {
+		descs[i] = Desc{Addr: chunk + room}
+		tags[g.index(chunk)] = taken
 	}
 }
 
-// fill gives free chunks, as many as there are entries, to the kernel.
+// fill gives the kernel a free chunk for each entry.
 func (c *chunks) fill(entries, chunks []uint64, to tag) {
-	for i := range entries {
-		if i < len(chunks) {
-			entries[i] = chunks[i]
-			if n := c.index(chunks[i]); n < uint64(len(c.tags)) {
-				c.tags[n] = to
-			}
-		}
+	g, tags := c.geometry, c.tags
+	for i, chunk := range chunks[:len(entries)] {
+		entries[i] = chunk
+		tags[g.index(chunk)] = to
 	}
 }
 

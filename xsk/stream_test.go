@@ -16,6 +16,9 @@ import (
 
 const batch = 64
 
+// counter counts packets for another goroutine.
+type counter = atomic.Uint32
+
 // packet writes packet number seq: addresses, an experimental EtherType, and
 // the number in each word that follows.
 func packet(b []byte, seq uint32) {
@@ -44,7 +47,7 @@ const window = 512
 
 // send sends n packets from number first on. It waits for the count of those
 // that have arrived, unless that is nil.
-func (p *port) send(ctx context.Context, first uint32, n, size int, arrived *atomic.Uint32) error {
+func (p *port) send(ctx context.Context, first uint32, n, size int, arrived *counter) error {
 	for seq, end := first, first+uint32(n); seq != end; {
 		if arrived != nil && seq-first-arrived.Load() > window && ctx.Err() == nil {
 			runtime.Gosched()
@@ -76,7 +79,7 @@ func (p *port) send(ctx context.Context, first uint32, n, size int, arrived *ato
 
 // receive receives n packets, from number first on and each step later, in
 // order.
-func (p *port) receive(ctx context.Context, first, step uint32, n, size int, arrived *atomic.Uint32) error {
+func (p *port) receive(ctx context.Context, first, step uint32, n, size int, arrived *counter) error {
 	for got := 0; got < n; {
 		a, b := p.RX.Peek(batch)
 		for _, span := range [2][]xsk.Desc{a, b} {
@@ -112,7 +115,7 @@ func stream(t testing.TB, from, to *port, n, size int) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	received := make(chan error)
-	var arrived atomic.Uint32
+	var arrived counter
 	go func() {
 		err := to.receive(ctx, 0, 1, n, size, &arrived)
 		if err != nil {

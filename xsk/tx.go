@@ -47,8 +47,9 @@ func (t *TX) Submit(n int) error {
 		return t.refuse(a, bad)
 	}
 	if bad := t.chunks.send(b, t.completion.tag); bad < len(b) {
+		err := t.refuse(b, bad)
 		t.chunks.unsend(a)
-		return t.refuse(b, bad)
+		return err
 	}
 	t.ring.submit(uint32(len(a) + len(b)))
 	return nil
@@ -69,8 +70,9 @@ func (t *TX) Send(descs []Desc) (n int, err error) {
 
 // refuse takes back the descriptors before a bad one.
 func (t *TX) refuse(descs []Desc, bad int) error {
+	err := t.chunks.chunkError("submit", descs[bad], true)
 	t.chunks.unsend(descs[:bad])
-	return t.chunks.chunkError("submit", descs[bad], true)
+	return err
 }
 
 // Kick makes the kernel send what was submitted, if it needs to be told, and

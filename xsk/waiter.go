@@ -40,6 +40,7 @@ func (w *waiter) wait(ctx context.Context, events int16) error {
 	}
 	for {
 		if err := w.sock.err(); err != nil {
+			w.wake() // whoever else waits here, so that Close never does
 			return err
 		}
 		if err := context.Cause(ctx); err != nil {
