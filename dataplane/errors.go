@@ -39,6 +39,7 @@ func (e *LimitError) Error() string {
 type AttachError struct {
 	Interface string
 	Mode      Mode
+	Foreign   bool // another's program is on it
 	Remedy    string
 	Err       error
 }
@@ -54,7 +55,8 @@ func attachError(name string, mode Mode, err error) error {
 	e := &AttachError{Interface: name, Mode: mode, Err: err}
 	switch {
 	case errors.Is(err, unix.EBUSY), errors.Is(err, unix.EEXIST):
-		e.Remedy = "another XDP program is on it; it is left alone: remove it first (ip link show " + name + " names its id)"
+		e.Foreign = true
+		e.Remedy = "another XDP program is on it; it is left alone: whoever put it there must remove it first"
 	case errors.Is(err, unix.EOPNOTSUPP) && mode == Native:
 		e.Remedy = "its driver has no native XDP: use mode: generic, or auto"
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ERANGE):
@@ -67,6 +69,21 @@ func attachError(name string, mode Mode, err error) error {
 		e.Remedy = remedy(err)
 	}
 	return e
+}
+
+// DescribeProgram names a BPF program of the machine by its id, for messages:
+// with its name, where the process may ask for it (CAP_SYS_ADMIN).
+func DescribeProgram(id uint32) string {
+	program, err := ebpf.NewProgramFromID(ebpf.ProgramID(id))
+	if err != nil {
+		return fmt.Sprintf("program %d", id)
+	}
+	defer program.Close()
+	info, err := program.Info()
+	if err != nil || info.Name == "" {
+		return fmt.Sprintf("program %d", id)
+	}
+	return fmt.Sprintf("program %d (%s)", id, info.Name)
 }
 
 // remedy says what to do about an error that no place has better advice for.

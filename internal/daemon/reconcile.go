@@ -5,6 +5,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
@@ -144,7 +145,7 @@ func (r *reconciler) apply(ctx context.Context, c *config.Config, view netstate.
 	}
 	changes, err := r.dataplane.Apply(ctx, state)
 	if err != nil {
-		return dataplane.Changes{}, r.note(errors.Join(err, undo()))
+		return dataplane.Changes{}, r.note(errors.Join(nameForeign(err, view), undo()))
 	}
 	r.good = c
 	if err := r.offloads.restoreExcept(state.Ports); err != nil {
@@ -155,6 +156,19 @@ func (r *reconciler) apply(ctx context.Context, c *config.Config, view netstate.
 	}
 	r.show(c, state, warnings)
 	return changes, nil
+}
+
+// nameForeign adds to an error of attaching which program is in the way.
+func nameForeign(err error, view netstate.View) error {
+	var attach *dataplane.AttachError
+	if !errors.As(err, &attach) || !attach.Foreign {
+		return err
+	}
+	link := view.ByName(attach.Interface)
+	if link == nil || link.Program == 0 {
+		return err
+	}
+	return fmt.Errorf("%w: it is %s", err, dataplane.DescribeProgram(link.Program))
 }
 
 // note records a failed apply and returns its error.

@@ -40,6 +40,7 @@ const (
 	iflaTunVNetHdr   = 5
 	iflaBondSlave    = 1 // IFLA_BOND_SLAVE_STATE
 	iflaXDPAttached  = 2
+	iflaXDPProgID    = 4
 
 	macvlanPassthru = 8
 	macvlanSource   = 16
@@ -171,9 +172,12 @@ func (d *device) decodeBondSlave(slave *netlink.AttributeDecoder) error {
 
 func (d *device) decodeXDP(xdp *netlink.AttributeDecoder) error {
 	for xdp.Next() {
-		if xdp.Type() == iflaXDPAttached {
+		switch xdp.Type() {
+		case iflaXDPAttached:
 			mode := xdp.Uint8()
 			d.nativeXDP = mode != 0 && mode != xdpSKB
+		case iflaXDPProgID:
+			d.Program = xdp.Uint32()
 		}
 	}
 	return nil

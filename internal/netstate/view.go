@@ -69,9 +69,10 @@ type Link struct {
 	Forward6 bool               // all.forwarding and IF.forwarding, or IF.force_forwarding
 	RPFilter dataplane.RPFilter // the higher one of all.rp_filter and IF.rp_filter
 
-	RedirectNative bool // takes frames redirected from native XDP
-	RedirectFrags  bool // and multi-buffer ones too
-	ReceiveFrags   bool // native XDP takes multi-buffer frames here
+	Program        uint32 // id of the XDP program on it, 0 = none
+	RedirectNative bool   // takes frames redirected from native XDP
+	RedirectFrags  bool   // and multi-buffer ones too
+	ReceiveFrags   bool   // native XDP takes multi-buffer frames here
 
 	RXVLANOffload bool // rx-vlan-hw-parse: tags are taken off before XDP
 	RXVLANFixed   bool // and can't be switched off

@@ -98,11 +98,11 @@ func refusedReloads() []refusedReload {
 		{"too many L3 interfaces", with(func(c *settings) { c.limits = "{l3-interfaces: 2}" }), []string{"limits.l3-interfaces is 2, but 3 are needed: raise it"}},
 		{"too high an ifindex", with(func(c *settings) { c.limits = "{ifindex: 3}" }), []string{"limits.ifindex is 3, but 4 are needed: raise it"}},
 		{"another's program", with(func(c *settings) { c.interfaces = append(c.interfaces, "eth2") }),
-			[]string{"attaching to eth2", "another XDP program is on it; it is left alone"}},
+			[]string{"attaching to eth2", "another XDP program is on it; it is left alone", "it is program "}},
 		{"another's program and other sizes", with(func(c *settings) {
 			c.interfaces = append(c.interfaces, "eth2")
 			c.limits = "{interfaces: 8, ifindex: 1000}"
-		}), []string{"attaching to eth2", "another XDP program is on it; it is left alone"}},
+		}), []string{"attaching to eth2", "another XDP program is on it; it is left alone", "it is program "}},
 		{"a device that is no port", with(func(c *settings) { c.interfaces = append(c.interfaces, "lo") }),
 			[]string{"interface lo is no Ethernet device"}},
 	}
