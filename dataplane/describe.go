@@ -33,16 +33,26 @@ func describe(before, after State, changed []netip.Prefix, links map[string]*por
 func describePorts(before, after []Port, links map[string]*portLink) []string {
 	var lines []string
 	for _, p := range after {
-		if l := links[p.Name]; l != nil && !slices.Contains(before, p) {
-			lines = append(lines, fmt.Sprintf("+ port %s (%s)", p.Name, l.Mode))
+		l := links[p.Name]
+		if l == nil || slices.Contains(before, p) {
+			continue
 		}
+		mark := "+"
+		if hasPort(before, p.Name) {
+			mark = "~"
+		}
+		lines = append(lines, fmt.Sprintf("%s port %s (%s)", mark, p.Name, l.Mode))
 	}
 	for _, p := range before {
-		if !slices.ContainsFunc(after, func(o Port) bool { return o.Name == p.Name }) {
+		if !hasPort(after, p.Name) {
 			lines = append(lines, "- port "+p.Name)
 		}
 	}
 	return lines
+}
+
+func hasPort(ports []Port, name string) bool {
+	return slices.ContainsFunc(ports, func(p Port) bool { return p.Name == name })
 }
 
 func describeL3(before, after []L3Interface) []string {
