@@ -148,7 +148,7 @@ func kickError(doing string, errno unix.Errno) error {
 	var err error = errno
 	switch errno {
 	case unix.ENETDOWN:
-		err = mean(ErrLinkDown, errno)
+		err = mean(ErrLinkDown, errno) // or gone: Socket.Err knows
 	case unix.ENXIO:
 		err = mean(ErrDeviceGone, errno)
 	}

@@ -24,7 +24,7 @@ var (
 	// ErrPermission says that a capability is missing.
 	ErrPermission = errors.New("not permitted")
 	// ErrLinkDown says that the device is down, or has lost its carrier. It may
-	// come back.
+	// come back, or be about to be removed.
 	ErrLinkDown = errors.New("the link is down")
 	// ErrDeviceGone says that the device was removed, or moved to another network
 	// namespace. The socket can only be closed.

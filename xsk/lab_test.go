@@ -102,7 +102,19 @@ func tryOpen(t testing.TB, h *topo.Host, u *xsk.UMEM, o xsk.Options) (s *xsk.Soc
 // attach attaches a program to a host's eth0 that redirects to sockets.
 func attach(t testing.TB, h *topo.Host, o xskprog.Options, sockets ...*port) *xskprog.Program {
 	t.Helper()
-	o.Ifindex = index(t, h, "eth0")
+	p := attachTo(t, h, "eth0", o)
+	for _, s := range sockets {
+		if err := p.Register(s.Queue(), s.FD()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p
+}
+
+// attachTo attaches a program to a device of a host.
+func attachTo(t testing.TB, h *topo.Host, device string, o xskprog.Options) *xskprog.Program {
+	t.Helper()
+	o.Ifindex = index(t, h, device)
 	var p *xskprog.Program
 	err := h.Do(func() (err error) {
 		p, err = xskprog.Attach(o)
@@ -116,11 +128,6 @@ func attach(t testing.TB, h *topo.Host, o xskprog.Options, sockets ...*port) *xs
 			t.Error(err)
 		}
 	})
-	for _, s := range sockets {
-		if err := p.Register(s.Queue(), s.FD()); err != nil {
-			t.Fatal(err)
-		}
-	}
 	return p
 }
 

@@ -34,6 +34,8 @@ func (l *link) watch(ifindex int) error {
 	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: unix.RTMGRP_LINK}); err != nil {
 		return os.NewSyscallError("bind", err)
 	}
+	l.ask()
+	l.read() // rtnetlink answers before it returns
 	return nil
 }
 

@@ -56,6 +56,8 @@ type Options struct {
 	// FD is the descriptor of a new AF_XDP socket that a process with CAP_NET_RAW
 	// has made and passed on. It belongs to Open, also if that fails. 0: make one.
 	FD int
+
+	layoutRoom uintptr // for tests: how much of the rings' layout to ask for
 }
 
 // BusyPoll makes calls of the kernel run the device's receive and transmit
@@ -79,6 +81,9 @@ func (o *Options) complete() error {
 		if v := *s.value; v < 1 || v > 1<<20 || v&(v-1) != 0 {
 			return &OptionError{s.name, v, "must be a power of two, at most 1048576"}
 		}
+	}
+	if o.layoutRoom == 0 {
+		o.layoutRoom = sizeofLayout
 	}
 	if o.BindTimeout == 0 {
 		o.BindTimeout = time.Second

@@ -37,7 +37,7 @@ func (s *Socket) mapRings(with *Socket, newQueue bool) error {
 			return s.setupError("registering the UMEM", err)
 		}
 	}
-	offsets, hasFlags, err := mmapOffsets(s.fd, 128)
+	offsets, hasFlags, err := mmapOffsets(s.fd, s.options.layoutRoom)
 	if err != nil {
 		return s.setupError("asking for the layout of rings", err)
 	}

@@ -13,7 +13,7 @@ type UMEMOptions struct {
 	// Chunks is their number; default 4096.
 	Chunks int
 	// ChunkSize is in bytes: a power of two from 2048 to the page size, which is
-	// the default. With Unaligned any number in between.
+	// the default. With Unaligned any number in between, rounded up to an even one.
 	ChunkSize int
 	// Headroom is how many bytes the kernel leaves free before a received packet,
 	// beside its own 256.
@@ -127,6 +127,11 @@ func (o *UMEMOptions) complete() error {
 	}
 	if o.ChunkSize == 0 {
 		o.ChunkSize = page
+	}
+	if o.Unaligned {
+		// Newer kernels clear bit 0 of a completed address: from an odd start of a
+		// chunk that would lead into the chunk before.
+		o.ChunkSize += o.ChunkSize & 1
 	}
 	size := o.ChunkSize
 	switch {

@@ -72,6 +72,9 @@ func mapRing[T any](fd int, offset int64, layout unix.XDPRingOffset, hasFlags bo
 	return r, m, nil
 }
 
+// sizeofLayout is the size of what XDP_MMAP_OFFSETS answers.
+const sizeofLayout = unsafe.Sizeof(unix.XDPMmapOffsets{})
+
 // oldOffsets is what kernels up to 5.3 answer to XDP_MMAP_OFFSETS: for each of
 // the four rings producer, consumer and entries, but no flags.
 type oldOffsets [4][3]uint64
@@ -103,15 +106,12 @@ func bindOptions(fd int) (flags uint32, err error) {
 	return flags, err
 }
 
-// register registers memory, the start of m, with a socket. Without TX metadata
-// the struct ends where older kernels know it to.
+// register registers memory, the start of m, with a socket. Kernels before 6.8
+// know the struct without its last field, but with padding in its place, so that
+// the size is the same; those before 5.4 read its start.
 func (m mapping) register(fd int, reg unix.XDPUmemReg) error {
 	reg.Addr = uint64(uintptr(m.at))
-	size := unsafe.Sizeof(reg)
-	if reg.Tx_metadata_len == 0 {
-		size = unsafe.Offsetof(reg.Tx_metadata_len)
-	}
-	_, _, errno := unix.Syscall6(unix.SYS_SETSOCKOPT, uintptr(fd), unix.SOL_XDP, unix.XDP_UMEM_REG, uintptr(unsafe.Pointer(&reg)), size, 0)
+	_, _, errno := unix.Syscall6(unix.SYS_SETSOCKOPT, uintptr(fd), unix.SOL_XDP, unix.XDP_UMEM_REG, uintptr(unsafe.Pointer(&reg)), unsafe.Sizeof(reg), 0)
 	if errno != 0 {
 		return os.NewSyscallError("setsockopt XDP_UMEM_REG", errno)
 	}

@@ -128,11 +128,13 @@ func (p *Program) Unregister(queue int) error {
 // Native tells whether the program runs in the driver.
 func (p *Program) Native() bool { return p.native }
 
-// Close detaches the program and releases it. Sockets stay open.
+// Close detaches the program and releases it. Sockets stay open. Later calls
+// do nothing.
 func (p *Program) Close() error {
 	var errs []error
 	if p.attachment != nil {
 		errs = append(errs, p.attachment.Close())
+		p.attachment = nil
 	}
 	if p.program != nil {
 		errs = append(errs, p.program.Close())

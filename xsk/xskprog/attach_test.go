@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package xskprog_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"clearway/internal/testkit"
+	"clearway/internal/topo/wire"
+	"clearway/xsk/xskprog"
+)
+
+// By link and by netlink, in each mode: the program is there, does its work,
+// and is gone after Close.
+func TestAttach(t *testing.T) {
+	for _, netlink := range []bool{false, true} {
+		for _, mode := range []xskprog.Mode{xskprog.PreferNative, xskprog.Native, xskprog.Generic} {
+			t.Run(fmt.Sprint("netlink ", netlink, " mode ", mode), func(t *testing.T) {
+				a, b := newPair(t)
+				r := newReceiver(t, b)
+				p := attach(t, b, xskprog.Options{Mode: mode, Netlink: netlink, MultiBuffer: true})
+				if p.Native() != (mode != xskprog.Generic) {
+					t.Errorf("native: %v", p.Native())
+				}
+				if err := p.Register(0, r.FD()); err != nil {
+					t.Fatal(err)
+				}
+				s, err := wire.NewSender(a, "eth0")
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer s.Close()
+				if err := s.Send(frame().IPv4("192.0.2.1", "192.0.2.2").UDP(1, 2).Bytes()); err != nil {
+					t.Fatal(err)
+				}
+				deadline := time.Now().Add(2 * time.Second)
+				for len(r.take(t)) == 0 {
+					if time.Now().After(deadline) {
+						t.Fatal("nothing received")
+					}
+				}
+				if i, _ := b.Interface("eth0"); i.Program == 0 {
+					t.Error("no program is attached")
+				}
+				detach(t, b, p)
+				if i, _ := b.Interface("eth0"); i.Program != 0 {
+					t.Error("a program is still attached")
+				}
+			})
+		}
+	}
+}
+
+// Another's program is refused by name and number and goes on; so is an own
+// one by an own one.
+func TestForeignProgram(t *testing.T) {
+	for _, netlink := range []bool{false, true} {
+		_, b := newPair(t)
+		attach(t, b, xskprog.Options{Netlink: netlink})
+		before, err := b.Interface("eth0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, second := range []bool{false, true} {
+			for _, mode := range []xskprog.Mode{xskprog.PreferNative, xskprog.Generic} {
+				_, err := tryAttach(t, b, xskprog.Options{Netlink: second, Mode: mode})
+				var foreign *xskprog.ForeignError
+				if !errors.As(err, &foreign) || foreign.ID != before.Program || foreign.Name != "xsk_redirect" {
+					t.Errorf("error %v, want one of program %d", err, before.Program)
+				}
+			}
+		}
+		if after, _ := b.Interface("eth0"); after.Program != before.Program {
+			t.Errorf("program %d instead of %d", after.Program, before.Program)
+		}
+	}
+}
+
+// A netlink attachment that someone has replaced is left alone.
+func TestReplacedByAnother(t *testing.T) {
+	_, b := newPair(t)
+	p := attach(t, b, xskprog.Options{Netlink: true})
+	if out, err := b.Command(t.Context(), testkit.RequireTool(t, "ip"), "link", "set", "eth0", "xdpdrv", "off"); err != nil {
+		t.Fatal(err, string(out))
+	}
+	other := attach(t, b, xskprog.Options{Netlink: true})
+	detach(t, b, p)
+	if i, _ := b.Interface("eth0"); i.Program == 0 {
+		t.Error("the other's program was detached")
+	}
+	detach(t, b, other)
+}
+
+// What the kernel says beside the number of the error comes through.
+func TestExtendedAck(t *testing.T) {
+	a, b := newPair(t)
+	if err := errors.Join(a.SetMTU("eth0", 9000), b.SetMTU("eth0", 9000)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := tryAttach(t, b, xskprog.Options{Netlink: true, Mode: xskprog.Native})
+	if err == nil || !strings.Contains(err.Error(), "MTU") {
+		t.Errorf("error %v, want one that says MTU", err)
+	}
+	_, err = tryAttach(t, b, xskprog.Options{})
+	if err != nil {
+		t.Errorf("PreferNative doesn't fall back: %v", err)
+	}
+}
+
+// A queue without a socket leaves its packets to Linux.
+func TestQueueWithoutSocket(t *testing.T) {
+	a, b := newPair(t)
+	p := attach(t, b, xskprog.Options{})
+	r := newReceiver(t, b)
+	linux, err := wire.NewCapture(b, "eth0", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer linux.Close()
+	s, err := wire.NewSender(a, "eth0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for i, step := range []struct {
+		do    func() error
+		linux int
+	}{
+		{func() error { return nil }, 1},
+		{func() error { return p.Register(0, r.FD()) }, 0},
+		{func() error { return p.Unregister(0) }, 1},
+		{func() error { return p.Unregister(0) }, 1},
+		{func() error { return p.Register(0, r.FD()) }, 0},
+		{r.Close, 1}, // a closed socket leaves by itself
+	} {
+		if err := step.do(); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Send(ip4().UDP(1, 2).Bytes()); err != nil {
+			t.Fatal(err)
+		}
+		frames, err := linux.Until(50 * time.Millisecond)
+		if err != nil || len(frames) != step.linux {
+			t.Errorf("step %d: %d frames to Linux, want %d: %v", i, len(frames), step.linux, err)
+		}
+	}
+}
+
+func TestBadAttach(t *testing.T) {
+	_, b := newPair(t)
+	p := attach(t, b, xskprog.Options{Queues: 2})
+	for _, tt := range []struct {
+		err  error
+		want error
+	}{
+		{p.Register(2, 0), unix.E2BIG},
+		{p.Register(0, 0), unix.EOPNOTSUPP}, // standard input is no AF_XDP socket
+	} {
+		if tt.err == nil {
+			t.Errorf("no error, want %v", tt.want)
+		}
+		t.Log(tt.err)
+	}
+	for _, o := range []xskprog.Options{{}, {Ifindex: -1}, {Ifindex: 1, Queues: -1}, {Ifindex: 1, Mode: 9}, {Ifindex: 99999}} {
+		if p, err := xskprog.Attach(o); err == nil {
+			p.Close()
+			t.Errorf("%+v: no error", o)
+		}
+	}
+}
