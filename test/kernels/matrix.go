@@ -29,15 +29,18 @@ var rows = set{Name: "dataplane", Package: "./dataplane", Run: "^Test(Kernel|Sta
 
 // twin compares Linux with Clearway and without, on VLANs, a VRF, a bond and a
 // bridge too.
-var twin = set{Name: "twin", Package: "./test/e2e/twin", Run: ".", Limit: 10 * time.Minute}
+var twin = set{Name: "twin", Package: "./test/e2e/twin", Run: "^TestDevices$", Limit: 10 * time.Minute}
+
+// labs makes the devices, links and routes that the other sets use.
+var labs = set{Name: "topo", Package: "./internal/topo", Run: "^Test(Devices|Change|Addresses|Demo|Link|Route|Neighbors|NAPI)", Limit: 2 * time.Minute}
 
 // links reads VLANs, a VRF and bonds from the kernel.
 var links = set{Name: "netstate", Package: "./internal/netstate", Run: "^TestKernel", Limit: 2 * time.Minute}
 
 var matrix = []kernel{
-	{Version: "5.10", Suite: "bullseye", Sets: []set{smoke, rows, links}},
-	{Version: "6.1", Suite: "bookworm", Sets: []set{smoke, rows, links}},
-	{Version: "6.12", Suite: "trixie", Sets: []set{smoke, rows, links, twin}},
+	{Version: "5.10", Suite: "bullseye", Sets: []set{smoke, rows, links, twin}},
+	{Version: "6.1", Suite: "bookworm", Sets: []set{smoke, rows, links, twin}},
+	{Version: "6.12", Suite: "trixie", Sets: []set{smoke, rows, links, labs, twin}},
 }
 
 // guestModules are loaded in every machine, with all they depend on: the guest

@@ -148,8 +148,7 @@ func redirectedHeader(message []byte) []byte {
 }
 
 // The number of a frame is in a field that routers leave alone: the
-// identification of IPv4, the flow label of IPv6.
-const maxNumber = 1 << 16
+// identification of IPv4, the flow label of IPv6: 16 bits.
 
 // number marks a frame. A header checksum that was right stays so.
 func number(frame []byte, n int) {

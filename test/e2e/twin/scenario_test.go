@@ -126,16 +126,6 @@ func (s *scenario) multipathOf(a netip.Addr) *multipath {
 	return nil
 }
 
-// l3 finds an L3 interface of the topology by name.
-func (s *scenario) l3(name string) dataplane.L3Interface {
-	for _, l := range s.topology.L3 {
-		if l.Name == name {
-			return l
-		}
-	}
-	panic("no L3 interface " + name)
-}
-
 // device names an L3 interface or port by the topology's ifindex.
 func (s *scenario) device(ifindex int) string {
 	for _, l := range s.topology.L3 {
