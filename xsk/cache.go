@@ -50,13 +50,7 @@ func (c *Cache) GetAll(descs []Desc) (got int) {
 // address inside the chunk will do. Returns a *[ChunkError] if the chunk isn't
 // the program's: it was freed, sent or filled before, or is of another UMEM.
 func (c *Cache) Put(addr uint64) error {
-	chunk, ok := c.umem.chunks.put(addr)
-	if !ok {
-		return c.umem.chunks.chunkError("put", Desc{Addr: addr}, false)
-	}
-	c.room()
-	c.free = append(c.free, chunk)
-	return nil
+	return c.PutAll([]Desc{{Addr: addr}})
 }
 
 // PutAll frees the chunks of received descriptors. It frees all that can be,

@@ -84,29 +84,6 @@ func (c *chunks) unsend(descs []Desc) {
 	}
 }
 
-// complete takes a chunk over that the kernel has sent. It returns the address
-// of the chunk, and false if the kernel didn't have it to send: completed
-// addresses may be nonsense if what was submitted was.
-func (c *chunks) complete(addr uint64, from tag) (chunk uint64, ok bool) {
-	n := c.index(flat(addr))
-	if n >= uint64(len(c.tags)) || c.tags[n] != from {
-		c.unexpected.Add(1)
-		return 0, false
-	}
-	c.tags[n] = free
-	return n * c.size, true
-}
-
-// put frees a chunk that the program holds, and returns its address.
-func (c *chunks) put(addr uint64) (chunk uint64, ok bool) {
-	n := c.index(flat(addr))
-	if n >= uint64(len(c.tags)) || !c.tags[n].held() {
-		return 0, false
-	}
-	c.tags[n] = free
-	return n * c.size, true
-}
-
 // putAll frees chunks that the program holds and appends their addresses to
 // freed. It stops at the first that it doesn't hold and returns its index, or
 // len(descs).
@@ -123,8 +100,9 @@ func (c *chunks) putAll(descs []Desc, freed []uint64) (_ []uint64, bad int) {
 	return freed, len(descs)
 }
 
-// completeAll is complete for all entries of a completion ring; it appends the
-// chunks to done.
+// completeAll takes over what the kernel has sent and appends the chunks to
+// done. Completed addresses may be nonsense if what was submitted was, so it
+// leaves out what the kernel didn't have to send.
 func (c *chunks) completeAll(entries, done []uint64, from tag) []uint64 {
 	g, tags := c.geometry, c.tags
 	for _, addr := range entries {

@@ -45,7 +45,8 @@ func (c *Completion) Each(u *UMEM, fn func(addr uint64)) int {
 	a, b := c.ring.peek(c.ring.size())
 	for _, span := range [2][]uint64{a, b} {
 		for _, addr := range span {
-			if chunk, ok := u.chunks.complete(addr, c.tag); ok {
+			var buf [1]uint64
+			for _, chunk := range u.chunks.completeAll([]uint64{addr}, buf[:0], c.tag) {
 				u.chunks.tags[u.chunks.index(chunk)] = taken
 				fn(flat(addr))
 			}

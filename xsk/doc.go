@@ -46,6 +46,32 @@
 // that is called for each batch allocates or locks, but for a cache that
 // exchanges 64 chunks with the pool.
 //
+// # A program
+//
+// This prints each packet that arrives on queue 0 of a device. The example
+// below shows the other half. check ends the program on an error.
+//
+//	umem, err := xsk.NewUMEM(xsk.UMEMOptions{})
+//	check(err)
+//	sock, err := xsk.Open(umem, xsk.Options{Ifindex: ifindex})
+//	check(err)
+//	prog, err := xskprog.Attach(xskprog.Options{Ifindex: ifindex})
+//	check(err)
+//	check(prog.Register(sock.Queue(), sock.FD()))
+//	for cache := umem.NewCache(); ; {
+//		check(sock.RX.Wait(ctx))
+//		a, b := sock.RX.Peek(64)
+//		for _, span := range [2][]xsk.Desc{a, b} {
+//			for _, d := range span {
+//				fmt.Printf("%x\n", umem.Data(d))
+//			}
+//			check(cache.PutAll(span))
+//		}
+//		sock.RX.Release(len(a) + len(b))
+//		_, err := sock.Fill.Refill(cache)
+//		check(err)
+//	}
+//
 // # Closing
 //
 // [Socket.Close] sends what was submitted, closes the socket, waits for a proof

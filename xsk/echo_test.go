@@ -5,6 +5,8 @@ package xsk_test
 import (
 	"context"
 	"errors"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,5 +57,22 @@ func TestEcho(t *testing.T) {
 	stop()
 	if err := ended(); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// The program in the package's comment is one that compiles.
+func TestProgramOfThePage(t *testing.T) {
+	page, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := os.ReadFile("example_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body, _ := strings.Cut(string(code), "func Print(ctx context.Context, ifindex int) {\n")
+	body, _, found := strings.Cut(body, "\n}\n")
+	if want := "//" + strings.ReplaceAll(body, "\n", "\n//"); !found || !strings.Contains(string(page), want) {
+		t.Errorf("doc.go doesn't have the program of example_test.go:\n%s", want)
 	}
 }

@@ -29,8 +29,6 @@ var (
 	// ErrDeviceGone says that the device was removed, or moved to another network
 	// namespace. The socket can only be closed.
 	ErrDeviceGone = errors.New("the device is gone")
-	// ErrNoChunk says that the UMEM has no free chunk.
-	ErrNoChunk = errors.New("no free chunk in the UMEM; it needs more of them, or they are not given back")
 )
 
 // OptionError says which option can't be and why.

@@ -5,6 +5,7 @@ package xsk_test
 import (
 	"context"
 	"fmt"
+	"log"
 	"net"
 
 	"clearway/xsk"
@@ -62,6 +63,36 @@ func Echo(ctx context.Context, device string) error {
 		if _, err := s.Fill.Refill(cache); err != nil {
 			return err
 		}
+	}
+}
+
+func check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// The program of the package's page.
+func Print(ctx context.Context, ifindex int) {
+	umem, err := xsk.NewUMEM(xsk.UMEMOptions{})
+	check(err)
+	sock, err := xsk.Open(umem, xsk.Options{Ifindex: ifindex})
+	check(err)
+	prog, err := xskprog.Attach(xskprog.Options{Ifindex: ifindex})
+	check(err)
+	check(prog.Register(sock.Queue(), sock.FD()))
+	for cache := umem.NewCache(); ; {
+		check(sock.RX.Wait(ctx))
+		a, b := sock.RX.Peek(64)
+		for _, span := range [2][]xsk.Desc{a, b} {
+			for _, d := range span {
+				fmt.Printf("%x\n", umem.Data(d))
+			}
+			check(cache.PutAll(span))
+		}
+		sock.RX.Release(len(a) + len(b))
+		_, err := sock.Fill.Refill(cache)
+		check(err)
 	}
 }
 

@@ -31,7 +31,7 @@ func (p *port) sendFragments(packets [][]byte, size int) error {
 		for len(b) > 0 {
 			chunk, ok := p.cache.Get()
 			if !ok {
-				return xsk.ErrNoChunk
+				return errors.New("no free chunk")
 			}
 			n := min(size, len(b))
 			d := xsk.Desc{Addr: p.umem.Start(chunk), Len: uint32(n), Options: xsk.Continued}

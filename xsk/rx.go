@@ -18,37 +18,26 @@ type RX struct {
 	waiter waiter
 }
 
-// Peek returns up to max received descriptors, oldest first, in two spans of
+// Peek returns up to limit received descriptors, oldest first, in two spans of
 // the ring itself, as it may wrap. They stay in place until [RX.Release], and
 // their chunks are the program's: to be sent, or put into a cache. Without a
 // packet, and after the socket was closed, there is nothing in the spans.
 //
-// With [Options.MultiBuffer] the spans end with a whole packet, unless max is
+// With [Options.MultiBuffer] the spans end with a whole packet, unless limit is
 // less than its number of fragments.
-func (r *RX) Peek(max int) (a, b []Desc) {
+func (r *RX) Peek(limit int) (a, b []Desc) {
 	if r.sock.closed.Load() {
 		return nil, nil
 	}
-	a, b = r.ring.peek(count(max))
+	a, b = r.ring.peek(count(limit))
 	if r.sock.options.MultiBuffer {
 		a, b = wholePackets(a, b)
 	}
-	if r.seen == 0 {
-		r.chunks.receive(a, r.from)
-		r.chunks.receive(b, r.from)
-		r.seen = uint32(len(a) + len(b))
-		return a, b
-	}
-	r.receiveUnseen(a, b)
-	return a, b
-}
-
-// receiveUnseen takes over what the last Peek didn't return.
-func (r *RX) receiveUnseen(a, b []Desc) {
 	seen := int(r.seen)
 	r.chunks.receive(a[min(seen, len(a)):], r.from)
 	r.chunks.receive(b[min(max(seen-len(a), 0), len(b)):], r.from)
 	r.seen = max(r.seen, uint32(len(a)+len(b)))
+	return a, b
 }
 
 // Release gives the first n peeked entries of the ring back to the kernel: the

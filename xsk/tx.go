@@ -19,17 +19,22 @@ type TX struct {
 }
 
 // maxKicks bounds the calls of one Kick. In copy mode the kernel sends 32
-// packets a call, so this is enough for the largest usual rings.
-const maxKicks = 256
+// packets a call, so this is enough for the largest usual rings. Calls that
+// move nothing are bounded by maxIdleKicks: older kernels tell of what they did
+// one call late, so one of them says little.
+const (
+	maxKicks     = 256
+	maxIdleKicks = 3
+)
 
-// Reserve returns up to max free entries of the ring, in two spans, as it may
+// Reserve returns up to limit free entries of the ring, in two spans, as it may
 // wrap. Write descriptors there and [TX.Submit] them. There are no entries when
 // the ring is full, and after the socket was closed.
-func (t *TX) Reserve(max int) (a, b []Desc) {
+func (t *TX) Reserve(limit int) (a, b []Desc) {
 	if t.sock.closed.Load() {
 		return nil, nil
 	}
-	return t.ring.reserve(count(max))
+	return t.ring.reserve(count(limit))
 }
 
 // Submit hands the first n reserved entries to the kernel, and with them their
@@ -86,23 +91,28 @@ func (t *TX) Kick(c *Cache) error {
 	if t.sock.closed.Load() {
 		return ErrClosed
 	}
-	for range maxKicks {
-		if !t.ring.needsWakeup() || !t.ring.pending() {
-			break
-		}
+	for kicks, idle := 0, 0; kicks < maxKicks && idle < maxIdleKicks && t.ring.needsWakeup() && t.ring.pending(); kicks++ {
+		before := t.ring.consumer.Load()
 		switch errno := t.kick(); errno {
 		case 0, unix.EAGAIN, unix.EBUSY, unix.ENOBUFS, unix.EINTR:
 		default:
 			return kickError("sending", errno)
 		}
-		if c != nil {
-			t.completion.Collect(c)
+		idle++
+		if t.collect(c) > 0 || t.ring.consumer.Load() != before {
+			idle = 0
 		}
 	}
-	if c != nil {
-		t.completion.Collect(c)
-	}
+	t.collect(c)
 	return nil
+}
+
+// collect collects what was sent, if there is a cache for it.
+func (t *TX) collect(c *Cache) int {
+	if c == nil {
+		return 0
+	}
+	return t.completion.Collect(c)
 }
 
 // Wait blocks until the ring is at most half full or ctx ends. Returns errors
