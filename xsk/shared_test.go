@@ -115,6 +115,44 @@ func TestForwardBetweenDevices(t *testing.T) {
 	}
 }
 
+// One mode for all: what can't be is refused, and nobody stays open.
+func TestOpenAllModes(t *testing.T) {
+	lab := newPair(t, 0)
+	ifindex := index(t, lab.a, "eth0")
+	for _, tt := range []struct {
+		modes []xsk.Mode
+		want  error // nil: an OptionError
+	}{
+		{[]xsk.Mode{xsk.Copy, xsk.ZeroCopy}, nil},
+		{[]xsk.Mode{xsk.PreferZeroCopy, xsk.ZeroCopy}, xsk.ErrNotSupported},
+	} {
+		u := newUMEM(t, xsk.UMEMOptions{Chunks: 64})
+		var all []xsk.Options
+		for i, mode := range tt.modes {
+			all = append(all, xsk.Options{Ifindex: ifindex, Queue: i, Mode: mode})
+		}
+		var sockets []*xsk.Socket
+		err := lab.a.Do(func() (err error) {
+			sockets, err = xsk.OpenAll(u, all)
+			return err
+		})
+		if tt.want == nil {
+			checkOptionError(t, err, "Mode")
+		} else {
+			wantError(t, err, tt.want)
+		}
+		if len(sockets) != 0 {
+			t.Errorf("%v: sockets come with the error", tt.modes)
+		}
+	}
+	u := newUMEM(t, xsk.UMEMOptions{Chunks: 64})
+	open(t, lab.a, u, xsk.Options{})
+	_, err := tryOpen(t, lab.a, u, xsk.Options{Queue: 1, MultiBuffer: true})
+	checkOptionError(t, err, "MultiBuffer")
+	_, err = tryOpen(t, lab.a, u, xsk.Options{Queue: 1, Mode: xsk.ZeroCopy})
+	wantError(t, err, xsk.ErrNotSupported)
+}
+
 func closeAll(t testing.TB, sockets []*xsk.Socket) {
 	t.Helper()
 	for _, s := range sockets {
