@@ -31,6 +31,7 @@ race: ## run the tests that need no root with the race detector
 
 fuzz: ## compare millions of frames with the reference model; fuzz the parsers
 	CLEARWAY_FRAMES=2000000 $(TEST) -timeout 60m -run TestModel ./dataplane
+	CLEARWAY_FRAMES=1000000 $(TEST) -timeout 60m -run TestTwin ./test/e2e/twin
 	go test -run '^$$' -fuzz FuzzTable -fuzztime 2m ./lpm
 	go test -run '^$$' -fuzz FuzzBuild -fuzztime 2m ./maglev
 	go test -run '^$$' -fuzz FuzzParse -fuzztime 2m -fuzzminimizetime 20x ./internal/config
@@ -39,9 +40,9 @@ check: ## format, vet, staticcheck, generated files, rules of the architecture
 	@test -z "$$(gofmt -l .)" || { echo "gofmt needed:"; gofmt -l .; exit 1; }
 	go mod tidy -diff
 	go vet ./...
-	go vet -tags kernels ./test/kernels/...
+	go vet -tags kernels ./test/kernels/... ./test/e2e/twin
 	go tool staticcheck ./...
-	go tool staticcheck -tags kernels ./test/kernels/...
+	go tool staticcheck -tags kernels ./test/kernels/... ./test/e2e/twin
 	go test -count=1 .
 	scripts/check-headers
 	scripts/check-generated

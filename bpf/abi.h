@@ -161,14 +161,13 @@ struct mutation {
 	__u8 dmac[6];
 	__u8 smac[6];
 	__be16 tci;		/* of the tag to write */
-	__be16 ethertype;	/* of the IP packet */
+	__u16 mss;		/* clamp to this, 0 = leave alone */
 	__u32 device;		/* index into tx_devices */
 	__u32 bytes;		/* length at ingress */
 	__u32 length;		/* to have before the head moves: less to trim, more to pad */
 	__u32 transport;	/* bytes of the IP packet above the IP header */
 	__u32 slot;
-	__u16 mss;		/* clamp to this, 0 = leave alone */
-	__u16 flags;		/* enum mutation_bit */
+	__u32 flags;		/* enum mutation_bit */
 };
 
 struct scratch {
@@ -177,9 +176,19 @@ struct scratch {
 	__u32 option;		/* how far the walk over TCP options is */
 };
 
+/* The stages as explanations name them: the last is finalize whole. */
+enum stage {
+	STAGE_PARSE,
+	STAGE_OWN,
+	STAGE_ADMIT,
+	STAGE_ROUTE,
+	STAGE_FINALIZE,
+};
+
 /* What the explain twin notes on its way. */
 struct trace {
 	enum reason reason;
+	enum stage stage;	/* the one it came to */
 	__u32 ingress;		/* in: the port to pretend, by ifindex */
 	__u32 l3;		/* L3 interface the packet came in by */
 	__u32 source;		/* prefix table entry of the source */

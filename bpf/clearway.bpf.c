@@ -43,12 +43,16 @@ static __always_inline enum reason stages(struct pkt *p, __u32 family, __u32 off
 	p->offset = offset;
 	if ((reason = parse(p)) != NEXT)
 		return reason;
+	enter(STAGE_OWN);
 	if ((reason = own(p)) != NEXT)
 		return reason;
+	enter(STAGE_ADMIT);
 	if ((reason = admit(p)) != NEXT)
 		return reason;
+	enter(STAGE_ROUTE);
 	if ((reason = route(p, &egress)) != NEXT)
 		return reason;
+	enter(STAGE_FINALIZE);
 	record(p, egress);
 	return NEXT;
 }

@@ -78,3 +78,9 @@ static __always_inline void *data_end(const struct xdp_md *ctx)
 {
 	return (void *)(long)ctx->data_end;
 }
+
+static __always_inline void enter(enum stage stage)
+{
+	if (explain)
+		trace.stage = stage;
+}

@@ -29,13 +29,12 @@ static __always_inline void record(struct pkt *p, const struct egress *e)
 {
 	struct mutation *m = &p->scratch->mutation;
 	int tagged = p->offset != ETH_HLEN;
-	__u16 flags = (p->family == AF_INET6 ? MUTATE_IPV6 : 0) | (tagged ? MUTATE_TAGGED_IN : 0) |
+	__u32 flags = (p->family == AF_INET6 ? MUTATE_IPV6 : 0) | (tagged ? MUTATE_TAGGED_IN : 0) |
 		      (e->vid ? MUTATE_TAGGED_OUT : 0);
 
 	copy_mac(m->dmac, p->scratch->fib.dmac);
 	copy_mac(m->smac, p->scratch->fib.smac);
 	m->tci = bpf_htons((p->tci & VLAN_PCP_DEI_MASK) | e->vid);
-	m->ethertype = bpf_htons(p->family == AF_INET ? ETH_P_IP : ETH_P_IPV6);
 	m->device = e->device;
 	m->bytes = p->bytes;
 	m->length = wanted_length(p, tagged && !e->vid);

@@ -7,7 +7,7 @@
 #include "clamp.h"
 #include "pkt.h"
 
-static __always_inline __u32 l2_bytes(__u16 flags, __u16 tagged)
+static __always_inline __u32 l2_bytes(__u32 flags, __u32 tagged)
 {
 	return ETH_HLEN + (flags & tagged ? VLAN_HLEN : 0);
 }
@@ -29,21 +29,19 @@ static __always_inline enum reason resize(struct xdp_md *ctx, const struct mutat
 	return NEXT;
 }
 
+/* The ethertype of the IP packet is in its place: it has moved with the packet. */
 static __always_inline void write_l2(void *at, const struct mutation *m)
 {
 	const __u32 *macs = (const __u32 *)m->dmac;
 	__u32 *to = at;
-	__be16 *type = at + 12;
+	__be16 *tag = at + 2 * sizeof(m->dmac);
 
 	to[0] = macs[0];
 	to[1] = macs[1];
 	to[2] = macs[2];
 	if (m->flags & MUTATE_TAGGED_OUT) {
-		type[0] = bpf_htons(ETH_P_8021Q);
-		type[1] = m->tci;
-		type[2] = m->ethertype;
-	} else {
-		type[0] = m->ethertype;
+		tag[0] = bpf_htons(ETH_P_8021Q);
+		tag[1] = m->tci;
 	}
 }
 

@@ -185,7 +185,6 @@ func (g *generation) reclaim() error {
 // settle ends a change that is done: what it put out of use, numbers and blocks,
 // is free once no program run of before is left.
 func (d *Dataplane) settle() {
-	d.dropTwin()
 	if err := d.gen.reclaim(); err != nil {
 		d.log.Warn("the prefix table can't use again what a change freed", "error", err)
 	}

@@ -140,7 +140,7 @@ func explanation(action uint32, trace pipelineTrace, out []byte) Explanation {
 	if e.Reason == Forward {
 		e.Output = out
 	}
-	if e.Reason.Stage() == "finalize" {
+	if trace.Stage == uint32(len(stageOrder)-1) {
 		e.NextHop = trace.Dmac
 	}
 	e.Stages = stageTexts(trace)

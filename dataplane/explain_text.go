@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
+// stageOrder names enum stage of bpf/abi.h.
 var stageOrder = []string{"parse", "own", "admit", "route", "finalize"}
 
 // stageTexts tells what each stage found, up to the one that decided.
 func stageTexts(t pipelineTrace) []Stage {
-	last := Reason(t.Reason).Stage()
 	var stages []Stage
-	for _, name := range stageOrder {
-		if name == last {
+	for i, name := range stageOrder {
+		if uint32(i) >= t.Stage {
 			return append(stages, Stage{name, strings.TrimSpace(Reason(t.Reason).String() + " " + detail(name, t))})
 		}
 		stages = append(stages, Stage{name, strings.TrimSpace("ok " + detail(name, t))})

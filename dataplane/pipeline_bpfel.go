@@ -164,14 +164,13 @@ type pipelineScratch struct {
 		Dmac      [6]uint8
 		Smac      [6]uint8
 		Tci       uint16
-		Ethertype uint16
+		Mss       uint16
 		Device    uint32
 		Bytes     uint32
 		Length    uint32
 		Transport uint32
 		Slot      uint32
-		Mss       uint16
-		Flags     uint16
+		Flags     uint32
 	}
 	Option uint32
 }
@@ -188,6 +187,7 @@ type pipelineSettings struct {
 type pipelineTrace struct {
 	_           structs.HostLayout
 	Reason      uint32
+	Stage       uint32
 	Ingress     uint32
 	L3          uint32
 	Source      uint32

@@ -76,19 +76,3 @@ func (r Reason) Verdict() string {
 		return "pass"
 	}
 }
-
-// Stage is the name of the pipeline stage that the reason belongs to.
-func (r Reason) Stage() string {
-	switch p := pipelineReason(r); {
-	case p <= pipelineReasonPassNotIp:
-		return "parse"
-	case p <= pipelineReasonPassHeader:
-		return "own"
-	case p <= pipelineReasonPassPolicy:
-		return "admit"
-	case p <= pipelineReasonDryRun:
-		return "route"
-	default:
-		return "finalize"
-	}
-}

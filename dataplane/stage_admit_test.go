@@ -38,7 +38,7 @@ func admitGroups() []group {
 	}
 }
 
-// TestStageAdmitHeader checks the reason that own and admit share.
+// TestStageAdmitHeader checks the reasons that admit shares with the stages before.
 func TestStageAdmitHeader(t *testing.T) {
 	rows := []row{
 		{name: "router alert", in: in4().Options(148, 4, 0, 0).UDP(1, 2), reason: "pass_header"},
@@ -50,7 +50,8 @@ func TestStageAdmitHeader(t *testing.T) {
 		rows = append(rows, row{name: fmt.Sprintf("next header %d", n),
 			in: in6().Extension(n, make([]byte, 6)).UDP(1, 2), reason: "pass_header"})
 	}
-	runRows(t, "own", []group{{name: "rows", rows: rows}})
+	rows = append(rows, row{name: "UDP ports in the trailer", in: in4().Protocol(testkit.ProtoUDP).Payload(3).Trailer(30), reason: "pass_truncated"})
+	runRows(t, "admit", []group{{name: "rows", rows: rows}})
 }
 
 // udpTo is a datagram from the host behind eth0.

@@ -23,10 +23,10 @@ func ownGroups() []group {
 	return []group{{name: "interfaces", rows: ownRows()}, {name: "headers", rows: headerRows()}}
 }
 
-// TestStageOwnVLAN checks the reason that parse and own share.
+// TestStageOwnVLAN checks the reason that parse and own share: here it is own's.
 func TestStageOwnVLAN(t *testing.T) {
 	to := func(mac [6]byte) *testkit.Frame { return testkit.NewFrame(mac, hostMAC(10)) }
-	runRows(t, "parse", []group{{name: "rows", rows: []row{
+	runRows(t, "own", []group{{name: "rows", rows: []row{
 		{name: "none of this port's", in: to(routerMAC(10)).Tag(7).IPv4("10.10.0.2", "10.11.0.2").UDP(1, 2), reason: "pass_vlan"},
 		{name: "of another port", in: to(routerMAC(16)).Tag(6).IPv4("10.16.0.2", "10.11.0.2").UDP(1, 2), reason: "pass_vlan"},
 		{name: "with the same low byte", in: to(routerMAC(15)).Tag(256+5).IPv4("10.15.0.2", "10.11.0.2").UDP(1, 2), reason: "pass_vlan"},
@@ -45,7 +45,7 @@ func TestStageOwnVLANGone(t *testing.T) {
 	})
 	for _, mac := range [][6]byte{routerMAC(15), {}} {
 		r.do(t, func() error {
-			r.runRow(t, "parse", row{in: testkit.NewFrame(mac, hostMAC(15)).Tag(5).IPv4("10.15.0.2", "10.11.0.2").UDP(1, 2), reason: "pass_vlan"})
+			r.runRow(t, "own", row{in: testkit.NewFrame(mac, hostMAC(15)).Tag(5).IPv4("10.15.0.2", "10.11.0.2").UDP(1, 2), reason: "pass_vlan"})
 			return nil
 		})
 	}

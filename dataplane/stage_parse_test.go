@@ -53,7 +53,6 @@ func parseRows() []row {
 		{name: "SCTP ports cut", in: cut(in6().Ports(testkit.ProtoSCTP, 1, 2), ethernet+header6+3), reason: "pass_truncated"},
 		{name: "DCCP ports cut", in: cut(in4().Ports(testkit.ProtoDCCP, 1, 2), ethernet+header4+3), reason: "pass_truncated"},
 		{name: "ICMPv6 type cut", in: in6().Protocol(testkit.ProtoICMPv6), reason: "pass_truncated"},
-		{name: "UDP ports in the trailer", in: in4().Protocol(testkit.ProtoUDP).Payload(3).Trailer(30), reason: "pass_truncated"},
 		{name: "nothing of TCP but the ports", in: in4().Protocol(testkit.ProtoTCP).Payload(4), reason: "forward", out: out4().Protocol(testkit.ProtoTCP).Payload(4)},
 		{name: "nothing above IPv4", in: in4().Protocol(99), reason: "forward", out: out4().Protocol(99)},
 		{name: "ICMP without a header", in: in4().Protocol(testkit.ProtoICMP), reason: "forward", out: out4().Protocol(testkit.ProtoICMP)},

@@ -39,7 +39,7 @@ func TestReloadInterfaces(t *testing.T) {
 	r.ends(toServer1, "forward") // to a device that is no port
 	generic := without
 	generic.interfaces = []string{"eth0", "eth1, mode: generic", "eth2"}
-	if out := r.reload(generic).out; !strings.Contains(out, "~ port eth1 (generic)\n") {
+	if out := r.reload(generic).out; !strings.Contains(out, "+ port eth1 (generic)\n") {
 		t.Errorf("reload doesn't say that eth1 comes: %s", out)
 	}
 	r.ends(toClient, "forward")
