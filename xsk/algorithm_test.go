@@ -210,3 +210,32 @@ func TestTooManySubmittedAndReleased(t *testing.T) {
 		t.Error("a negative batch")
 	}
 }
+
+// Peeking again, for fewer or more, takes each chunk over once.
+func TestPeekAgain(t *testing.T) {
+	for _, start := range []uint32{0, math.MaxUint32 - 4, 5} {
+		s, k := newFake(rand.New(rand.NewPCG(1, 2)), 16, 8, start)
+		c := s.umem.NewCache()
+		if _, err := s.Fill.Refill(c); err != nil {
+			t.Fatal(err)
+		}
+		for range 8 {
+			chunk, _ := k.fill.take()
+			k.rx.put(Desc{Addr: chunk + 300, Len: 60})
+		}
+		k.rx.producer.Store(k.rx.cursor)
+		left, received := 8, 0
+		for _, step := range []struct{ peek, release int }{{5, 0}, {2, 0}, {5, 1}, {8, 0}, {1, 0}, {8, 3}, {2, 1}, {8, 3}, {8, 0}} {
+			a, b := s.RX.Peek(step.peek)
+			if got := len(a) + len(b); got != min(step.peek, left) {
+				t.Errorf("Peek(%d) of %d: %d", step.peek, left, got)
+			}
+			received = max(received, 8-left+min(step.peek, left))
+			s.RX.Release(step.release)
+			left -= step.release
+			if n := s.umem.Counts(); n.Unexpected != 0 || n.Received != received {
+				t.Errorf("after %+v: %+v, want %d received", step, n, received)
+			}
+		}
+	}
+}

@@ -52,7 +52,9 @@ func (s *Socket) Close() error {
 	}
 	s.drain()
 	s.umem.members = slices.DeleteFunc(s.umem.members, func(m *Socket) bool { return m == s })
+	passErr := s.queue.pass(s)
 	last, err := s.release()
+	err = errors.Join(passErr, err)
 	if last {
 		err = errors.Join(err, s.reclaim())
 	}

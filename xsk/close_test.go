@@ -5,6 +5,7 @@ package xsk_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -239,6 +240,11 @@ func TestPassedDescriptor(t *testing.T) {
 	to := open(t, lab.b, newUMEM(t, xsk.UMEMOptions{}), xsk.Options{FD: made(lab.b.Do)})
 	attach(t, lab.b, xskprog.Options{}, to)
 	stream(t, from, to, 200, 64)
-	_, err := tryOpen(t, lab.a, newUMEM(t, xsk.UMEMOptions{}), xsk.Options{Queue: 1, FD: from.FD() + 1000})
+	u := newUMEM(t, xsk.UMEMOptions{})
+	_, err := tryOpen(t, lab.a, u, xsk.Options{Queue: 1, FD: from.FD() + 1000})
 	wantError(t, err, unix.EBADF)
+	_, err = tryOpen(t, lab.a, u, xsk.Options{Queue: 1, FD: made(lab.b.Do)})
+	if err == nil || !strings.Contains(err.Error(), "another network namespace") {
+		t.Errorf("a socket of another namespace: %v", err)
+	}
 }

@@ -2,6 +2,12 @@
 
 package xsk
 
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
+
 // queue is one queue of a device as a UMEM sees it: its fill and completion
 // ring, which all sockets of the UMEM on that queue share.
 type queue struct {
@@ -9,10 +15,28 @@ type queue struct {
 	number         int // in UMEM.queues, and in tags
 	ifindex, index int
 	sockets        int
+	owner          *Socket // whose file the rings are mapped from
 
 	fill       producer[uint64]
 	completion consumer[uint64]
-	maps       []mapping // of the two rings
+	maps       []mapping // of fill and completion
+}
+
+// pass maps the queue's rings from another of its sockets, so that the mappings
+// don't hold a closed one.
+func (q *queue) pass(from *Socket) error {
+	if q.owner != from {
+		return nil
+	}
+	for _, m := range q.umem.members {
+		if m.queue == q && m != from {
+			q.owner = m
+			return errors.Join(
+				q.maps[0].remap(m.fd, unix.XDP_UMEM_PGOFF_FILL_RING),
+				q.maps[1].remap(m.fd, unix.XDP_UMEM_PGOFF_COMPLETION_RING))
+		}
+	}
+	return nil
 }
 
 // joinQueue returns the UMEM's queue for a socket, and whether it is a new one.

@@ -111,6 +111,7 @@ func (s *Socket) mapQueue(l layout) error {
 	if err != nil {
 		return err
 	}
+	q.owner = s
 	q.fill, q.completion = newProducer(fill), newConsumer(completion)
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"clearway/internal/topo"
 	"clearway/internal/topo/topotest"
+	"clearway/internal/topo/wire"
 	"clearway/xsk"
 	"clearway/xsk/xskprog"
 )
@@ -203,13 +204,35 @@ func TestXDP_SHARED_UMEM(t *testing.T) {
 		stream(t, sender, from, 1000, 64)
 		sender.cache.Flush()
 	}
-	if err := first.Close(); err != nil {
-		t.Fatal(err)
-	}
+	checkClosedLeaves(t, lab, p, first, from)
 	if err := p.Register(0, second.FD()); err != nil {
 		t.Fatal(err)
 	}
 	stream(t, from, second, 1000, 64)
+	stream(t, second, from, 1000, 64)
+}
+
+// checkClosedLeaves checks that a closed socket is really gone, though others
+// use its queue: the kernel takes it out of the map, and packets go to Linux.
+func checkClosedLeaves(t *testing.T, lab pair, p *xskprog.Program, first, from *port) {
+	t.Helper()
+	if err := p.Register(0, first.FD()); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	linux, err := wire.NewCapture(lab.b, "eth0", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer linux.Close()
+	if err := from.send(t.Context(), 0, 1, 64, nil); err != nil {
+		t.Fatal(err)
+	}
+	if frames, err := linux.Until(20 * time.Millisecond); err != nil || len(frames) != 1 {
+		t.Errorf("%d frames went to Linux: %v", len(frames), err)
+	}
 }
 
 // A million chunks are forwarded from one port to the other and back: each is

@@ -3,6 +3,7 @@
 package xsk
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -103,8 +104,34 @@ func (s *Socket) makeFiles() error {
 	if spare, err := newSocket(); err == nil {
 		s.spare = spare // without it, chunks are set aside sooner
 	}
+	if s.options.FD != 0 {
+		if err := s.checkNamespace(); err != nil {
+			return err
+		}
+	}
 	if err := s.link.watch(s.options.Ifindex); err != nil {
 		return s.setupError("watching the link", err)
+	}
+	return nil
+}
+
+// checkNamespace checks that a passed socket is from where Open is called:
+// elsewhere the device's index may mean another device. Kernels before 5.14
+// can't tell; then the spare socket isn't used.
+func (s *Socket) checkNamespace() error {
+	if s.spare < 0 {
+		return nil
+	}
+	there, err := unix.GetsockoptUint64(s.fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+	here, err2 := unix.GetsockoptUint64(s.spare, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+	switch {
+	case errors.Is(err, unix.EBADF) || errors.Is(err, unix.ENOTSOCK):
+		return s.setupError("looking at the passed socket", os.NewSyscallError("getsockopt", err))
+	case err != nil || err2 != nil:
+		unix.Close(s.spare)
+		s.spare = -1
+	case here != there:
+		return s.setupError("looking at the passed socket", errors.New("it is of another network namespace than Open is called in"))
 	}
 	return nil
 }

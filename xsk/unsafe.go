@@ -52,6 +52,14 @@ func vacate[T any](owner *T, m mapping) error {
 	return nil
 }
 
+// remap puts the ring of another socket's file in the place of the same ring.
+// Who uses it meanwhile sees no difference.
+func (m mapping) remap(fd int, offset int64) error {
+	const flags = unix.MAP_SHARED | unix.MAP_POPULATE | unix.MAP_FIXED
+	_, err := unix.MmapPtr(fd, offset, m.at, m.size, unix.PROT_READ|unix.PROT_WRITE, flags)
+	return os.NewSyscallError("mmap", err)
+}
+
 // mapRing maps n entries of the ring that the kernel offers at an offset of
 // the socket's file.
 func mapRing[T any](fd int, offset int64, layout unix.XDPRingOffset, hasFlags bool, n uint32) (ring[T], mapping, error) {

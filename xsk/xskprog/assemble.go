@@ -45,6 +45,9 @@ const (
 // The flags of bpf_redirect_map are what it returns for a queue without a
 // socket (since Linux 5.3).
 func assemble(sockets int, rules []Rule) (asm.Instructions, error) {
+	if len(rules) > maxRules {
+		return nil, fmt.Errorf("%d rules: there can be at most %d; use prefixes that cover more", len(rules), maxRules)
+	}
 	insns := asm.Instructions{asm.Mov.Reg(ctx, asm.R1)}
 	if len(rules) > 0 {
 		insns = append(insns, parse()...)

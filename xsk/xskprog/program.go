@@ -29,8 +29,8 @@ type Options struct {
 	Mode    Mode
 	// Queues is how many queues can have a socket; default 64.
 	Queues int
-	// Rules say which packets go to sockets: those that match one of them. With no
-	// rule, all.
+	// Rules, at most 500, say which packets go to sockets: those that match one of
+	// them. With no rule, all.
 	Rules []Rule
 	// MultiBuffer accepts packets of more than one buffer, for sockets opened with
 	// MultiBuffer. Needs Linux 5.18.

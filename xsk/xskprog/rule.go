@@ -25,6 +25,10 @@ type Rule struct {
 // TCP, UDP, DCCP, SCTP, UDP-Lite.
 var hasPorts = []uint8{6, 17, 33, 132, 136}
 
+// maxRules keeps the program's jumps within the 16 bits that they have: a rule
+// takes up to 35 instructions.
+const maxRules = 500
+
 // check refuses what never matches.
 func (r Rule) check() error {
 	src, dst := r.SrcPrefix, r.DstPrefix

@@ -136,6 +136,20 @@ func holds(frames [][]byte, f []byte) bool {
 	return false
 }
 
+// As many of the longest rules as there may be, and one more.
+func TestManyRules(t *testing.T) {
+	_, b := newPair(t)
+	var rules []xskprog.Rule
+	for i := range 501 {
+		addr := netip.AddrFrom16([16]byte{0x20, 1, 14: byte(i >> 8), 15: byte(i)})
+		rules = append(rules, xskprog.Rule{Protocol: 17, SrcPort: 1, DstPort: 2, SrcPrefix: netip.PrefixFrom(addr, 128), DstPrefix: netip.PrefixFrom(addr, 128)})
+	}
+	attach(t, b, xskprog.Options{Rules: rules[:500]})
+	if _, err := tryAttach(t, b, xskprog.Options{Rules: rules}); err == nil || !strings.Contains(err.Error(), "at most 500") {
+		t.Errorf("501 rules: %v", err)
+	}
+}
+
 func TestBadRules(t *testing.T) {
 	_, b := newPair(t)
 	for _, tt := range []struct {
