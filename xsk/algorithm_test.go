@@ -29,12 +29,12 @@ func checkBooks(t *testing.T, k *fakeKernel) {
 	if int(c.Unexpected) > k.duplicate {
 		t.Errorf("%d unexpected descriptors, the kernel made %d", c.Unexpected, k.duplicate)
 	}
-	seen := make(map[uint64]bool)
-	for _, addr := range k.umem.pool.addrs {
-		if seen[addr] {
-			t.Errorf("chunk %#x is in the pool twice", addr)
+	seen := make(map[uint32]bool)
+	for _, n := range k.umem.pool.free {
+		if seen[n] {
+			t.Errorf("chunk %d is in the pool twice", n)
 		}
-		seen[addr] = true
+		seen[n] = true
 	}
 }
 

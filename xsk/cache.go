@@ -10,12 +10,12 @@ package xsk
 // back through it to be filled on the other.
 type Cache struct {
 	umem *UMEM
-	free []uint64
+	free []uint32 // numbers of chunks
 }
 
 // NewCache returns an empty cache.
 func (u *UMEM) NewCache() *Cache {
-	return &Cache{umem: u, free: make([]uint64, 0, 2*slab)}
+	return &Cache{umem: u, free: make([]uint32, 0, 2*slab)}
 }
 
 // Get takes a free chunk and returns its address, or false if there is none.
@@ -25,10 +25,10 @@ func (c *Cache) Get() (addr uint64, ok bool) {
 		return 0, false
 	}
 	last := len(c.free) - 1
-	addr = c.free[last]
+	n := c.free[last]
 	c.free = c.free[:last]
-	c.umem.chunks.tags[c.umem.chunks.index(addr)] = taken
-	return addr, true
+	c.umem.chunks.tags[n] = taken
+	return uint64(n) * c.umem.chunks.size, true
 }
 
 // GetAll takes a free chunk for each descriptor, as long as there are any, and

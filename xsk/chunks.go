@@ -84,10 +84,10 @@ func (c *chunks) unsend(descs []Desc) {
 	}
 }
 
-// putAll frees chunks that the program holds and appends their addresses to
+// putAll frees chunks that the program holds and appends their numbers to
 // freed. It stops at the first that it doesn't hold and returns its index, or
 // len(descs).
-func (c *chunks) putAll(descs []Desc, freed []uint64) (_ []uint64, bad int) {
+func (c *chunks) putAll(descs []Desc, freed []uint32) (_ []uint32, bad int) {
 	g, tags := c.geometry, c.tags
 	for i := range descs {
 		n := g.index(flat(descs[i].Addr))
@@ -95,7 +95,7 @@ func (c *chunks) putAll(descs []Desc, freed []uint64) (_ []uint64, bad int) {
 			return freed, i
 		}
 		tags[n] = free
-		freed = append(freed, n*g.size)
+		freed = append(freed, uint32(n))
 	}
 	return freed, len(descs)
 }
@@ -103,7 +103,7 @@ func (c *chunks) putAll(descs []Desc, freed []uint64) (_ []uint64, bad int) {
 // completeAll takes over what the kernel has sent and appends the chunks to
 // done. Completed addresses may be nonsense if what was submitted was, so it
 // leaves out what the kernel didn't have to send.
-func (c *chunks) completeAll(entries, done []uint64, from tag) []uint64 {
+func (c *chunks) completeAll(entries []uint64, done []uint32, from tag) []uint32 {
 	g, tags := c.geometry, c.tags
 	for _, addr := range entries {
 		n := g.index(flat(addr))
@@ -112,45 +112,45 @@ func (c *chunks) completeAll(entries, done []uint64, from tag) []uint64 {
 			continue
 		}
 		tags[n] = free
-		done = append(done, n*g.size)
+		done = append(done, uint32(n))
 	}
 	return done
 }
 
 // take takes a free chunk for each descriptor, for packets that start room
-// bytes into them. Addresses in pool and caches are always good.
-func (c *chunks) take(descs []Desc, chunks []uint64, room uint64) {
+// bytes into them. Chunks in pool and caches are always good.
+func (c *chunks) take(descs []Desc, chunks []uint32, room uint64) {
 	g, tags := c.geometry, c.tags
-	for i, chunk := range chunks[:len(descs)] {
-		descs[i] = Desc{Addr: chunk + room}
-		tags[g.index(chunk)] = taken
+	for i, n := range chunks[:len(descs)] {
+		descs[i] = Desc{Addr: uint64(n)*g.size + room}
+		tags[n] = taken
 	}
 }
 
 // fill gives the kernel a free chunk for each entry.
-func (c *chunks) fill(entries, chunks []uint64, to tag) {
+func (c *chunks) fill(entries []uint64, chunks []uint32, to tag) {
 	g, tags := c.geometry, c.tags
-	for i, chunk := range chunks[:len(entries)] {
-		entries[i] = chunk
-		tags[g.index(chunk)] = to
+	for i, n := range chunks[:len(entries)] {
+		entries[i] = uint64(n) * g.size
+		tags[n] = to
 	}
 }
 
 // reclaim turns the tags of all chunks that the kernel has through a queue into
-// another and returns their addresses.
+// another and returns their numbers.
 //
 // Other queues' chunks may change hands meanwhile: those reads race, but never
 // see a tag of this queue, whose owners have stopped; hence norace.
 //
 //go:norace
-func (c *chunks) reclaim(queue int, to tag) (addrs []uint64) {
+func (c *chunks) reclaim(queue int, to tag) (numbers []uint32) {
 	for n, t := range c.tags {
 		if t == filling.on(queue) || t == sending.on(queue) {
 			c.tags[n] = to
-			addrs = append(addrs, uint64(n)*c.size)
+			numbers = append(numbers, uint32(n))
 		}
 	}
-	return addrs
+	return numbers
 }
 
 // any tells whether a chunk has a tag. As in reclaim, reads of others' tags race.

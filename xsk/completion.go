@@ -45,9 +45,9 @@ func (c *Completion) Each(u *UMEM, fn func(addr uint64)) int {
 	a, b := c.ring.peek(c.ring.size())
 	for _, span := range [2][]uint64{a, b} {
 		for _, addr := range span {
-			var buf [1]uint64
-			for _, chunk := range u.chunks.completeAll([]uint64{addr}, buf[:0], c.tag) {
-				u.chunks.tags[u.chunks.index(chunk)] = taken
+			var buf [1]uint32
+			for _, n := range u.chunks.completeAll([]uint64{addr}, buf[:0], c.tag) {
+				u.chunks.tags[n] = taken
 				fn(flat(addr))
 			}
 		}

@@ -74,7 +74,7 @@ func newFake(rng *rand.Rand, chunks, ringSize int, start uint32) (*Socket, *fake
 	u := &UMEM{options: UMEMOptions{Chunks: chunks, ChunkSize: size}, bytes: make([]byte, chunks*size)}
 	u.chunks.init(chunks, size)
 	for i := range chunks {
-		u.pool.addrs = append(u.pool.addrs, uint64(i*size))
+		u.pool.free = append(u.pool.free, uint32(i))
 	}
 	k := &fakeKernel{
 		rng: rng, umem: u, called: make(chan struct{}, 1),

@@ -10,24 +10,24 @@ const slab = 64
 // pool is the stack of a UMEM's free chunks. Goroutines don't use it packet by
 // packet: each has a Cache.
 type pool struct {
-	mu    sync.Mutex
-	addrs []uint64
+	mu   sync.Mutex
+	free []uint32 // numbers of chunks
 }
 
 // take moves up to n chunks to dst.
-func (p *pool) take(dst []uint64, n int) []uint64 {
+func (p *pool) take(dst []uint32, n int) []uint32 {
 	p.mu.Lock()
-	from := max(0, len(p.addrs)-n)
-	dst = append(dst, p.addrs[from:]...)
-	p.addrs = p.addrs[:from]
+	from := max(0, len(p.free)-n)
+	dst = append(dst, p.free[from:]...)
+	p.free = p.free[:from]
 	p.mu.Unlock()
 	return dst
 }
 
 // give takes chunks back.
-func (p *pool) give(addrs []uint64) {
+func (p *pool) give(chunks []uint32) {
 	p.mu.Lock()
-	p.addrs = append(p.addrs, addrs...)
+	p.free = append(p.free, chunks...)
 	p.mu.Unlock()
 }
 
@@ -35,5 +35,5 @@ func (p *pool) give(addrs []uint64) {
 func (p *pool) len() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.addrs)
+	return len(p.free)
 }

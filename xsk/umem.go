@@ -63,7 +63,7 @@ func NewUMEM(o UMEMOptions) (*UMEM, error) {
 		u.chunks.room = metadataSize
 	}
 	for i := range o.Chunks { // the first on top of the stack
-		u.pool.addrs = append(u.pool.addrs, uint64(o.Chunks-1-i)*uint64(o.ChunkSize))
+		u.pool.free = append(u.pool.free, uint32(o.Chunks-1-i))
 	}
 	return u, nil
 }
