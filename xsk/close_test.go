@@ -241,7 +241,13 @@ func TestPassedDescriptor(t *testing.T) {
 	attach(t, lab.b, xskprog.Options{}, to)
 	stream(t, from, to, 200, 64)
 	u := newUMEM(t, xsk.UMEMOptions{})
-	_, err := tryOpen(t, lab.a, u, xsk.Options{Queue: 1, FD: from.FD() + 1000})
+	unused := made(lab.a.Do)
+	_, err := tryOpen(t, lab.a, u, xsk.Options{Queue: -1, FD: unused})
+	checkOptionError(t, err, "Queue")
+	if _, err := unix.FcntlInt(uintptr(unused), unix.F_GETFD, 0); err != unix.EBADF {
+		t.Errorf("a passed descriptor stays open: %v", err)
+	}
+	_, err = tryOpen(t, lab.a, u, xsk.Options{Queue: 1, FD: from.FD() + 1000})
 	wantError(t, err, unix.EBADF)
 	_, err = tryOpen(t, lab.a, u, xsk.Options{Queue: 1, FD: made(lab.b.Do)})
 	if err == nil || !strings.Contains(err.Error(), "another network namespace") {

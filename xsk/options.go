@@ -2,7 +2,11 @@
 
 package xsk
 
-import "time"
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
 
 // Mode says whether the device may use the UMEM directly.
 type Mode uint8
@@ -68,6 +72,13 @@ type BusyPoll struct {
 	Budget int           // packets a call; default 64
 }
 
+// closeFD closes a passed descriptor that comes to no use.
+func (o *Options) closeFD() {
+	if o.FD > 0 {
+		unix.Close(o.FD)
+	}
+}
+
 // complete fills in defaults and checks what the kernel would check.
 func (o *Options) complete() error {
 	sizes := []struct {
@@ -97,6 +108,8 @@ func (o *Options) complete() error {
 	switch {
 	case o.Ifindex < 1:
 		return &OptionError{"Ifindex", o.Ifindex, "must be the index of a network device, as net.InterfaceByName tells"}
+	case o.FD < 0:
+		return &OptionError{"FD", o.FD, "must be a descriptor, or 0 for a new socket"}
 	case o.Queue < 0:
 		return &OptionError{"Queue", o.Queue, "queues are counted from 0"}
 	case o.Mode > ZeroCopy:

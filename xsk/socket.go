@@ -46,14 +46,19 @@ type Socket struct {
 // on the same queue. All are in the mode of the first, need_wakeup and
 // MultiBuffer included.
 //
+// A socket takes up to five descriptors. If the UMEM's pages are more than the
+// process may lock, Open lifts that limit, if it is allowed to.
+//
 // Returns an *[OptionError] or a *[SetupError].
 func Open(u *UMEM, o Options) (*Socket, error) {
 	if err := o.complete(); err != nil {
+		o.closeFD()
 		return nil, fmt.Errorf("opening a socket: %w", err)
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.closed {
+		o.closeFD()
 		return nil, fmt.Errorf("opening a socket: UMEM: %w", ErrClosed)
 	}
 	s, err := u.open(o)
@@ -70,6 +75,7 @@ func (u *UMEM) open(o Options) (_ *Socket, err error) {
 	s.link.fd = -1
 	q, isNew, err := u.joinQueue(o.Ifindex, o.Queue)
 	if err != nil {
+		o.closeFD()
 		return nil, err
 	}
 	s.queue = q
