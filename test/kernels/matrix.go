@@ -28,7 +28,8 @@ var smoke = set{Name: "smoke", Package: "./test/kernels/smoke", Run: ".", Limit:
 var rows = set{Name: "dataplane", Package: "./dataplane", Run: "^Test(Kernel|Stage)", Limit: 5 * time.Minute}
 
 // twin compares Linux with Clearway and without, on VLANs, a VRF, a bond and a
-// bridge too.
+// bridge too. 5.10 is left out: there generic XDP can't trim a frame whose buffer
+// is more than a page, and warns of its own mistake.
 var twin = set{Name: "twin", Package: "./test/e2e/twin", Run: "^TestDevices$", Limit: 10 * time.Minute}
 
 // labs makes the devices, links and routes that the other sets use.
@@ -38,7 +39,7 @@ var labs = set{Name: "topo", Package: "./internal/topo", Run: "^Test(Devices|Cha
 var links = set{Name: "netstate", Package: "./internal/netstate", Run: "^TestKernel", Limit: 2 * time.Minute}
 
 var matrix = []kernel{
-	{Version: "5.10", Suite: "bullseye", Sets: []set{smoke, rows, links, twin}},
+	{Version: "5.10", Suite: "bullseye", Sets: []set{smoke, rows, links}},
 	{Version: "6.1", Suite: "bookworm", Sets: []set{smoke, rows, links, twin}},
 	{Version: "6.12", Suite: "trixie", Sets: []set{smoke, rows, links, labs, twin}},
 }
