@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # make        lists what there is
-# Root, Linux 5.10 or newer and Go are all that demo and test need.
+# Root, Linux 5.10 or newer and Go are all that demo needs.
 
 .DEFAULT_GOAL := help
 PACKAGES := ./...
@@ -13,9 +13,9 @@ TEST     := CLEARWAY_REQUIRE=all go test -count=1 -p 1
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
-setup: ## install what generate, check and test-kernels need (Debian, root)
+setup: ## install what the tests, generate and test-kernels call (Debian, root)
 	apt-get update -q
-	apt-get install -qy --no-install-recommends clang-19 llvm-19 qemu-system-x86 xz-utils
+	apt-get install -qy --no-install-recommends iproute2 nftables util-linux clang-19 llvm-19 qemu-system-x86 xz-utils
 
 build: ## build ./clearway
 	CGO_ENABLED=0 go build -o clearway ./cmd/clearway
