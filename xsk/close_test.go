@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"clearway/internal/testkit"
 	"clearway/xsk"
 	"clearway/xsk/xskprog"
 )
@@ -225,6 +226,7 @@ func TestTEARDOWN(t *testing.T) {
 // A socket made elsewhere serves as well as an own one, and an own one is known
 // by its descriptor.
 func TestPassedDescriptor(t *testing.T) {
+	testkit.RequireKernel(t, "5.14", "SO_NETNS_COOKIE")
 	lab := newPair(t, 0)
 	made := func(inside func(func() error) error) (fd int) {
 		err := inside(func() (err error) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"clearway/internal/testkit"
 	"clearway/xsk"
 	"clearway/xsk/xskprog"
 )
@@ -248,6 +249,7 @@ func TestXDP_PROG_CLEANUP(t *testing.T) {
 
 // The kernel tells how far it has come after each call of at most 32 packets.
 func TestTX_QUEUE_CONSUMER(t *testing.T) {
+	testkit.RequireKernel(t, "6.17", "an exact consumer cursor")
 	everyWay(t, func(t *testing.T, v variant) {
 		_, from, _ := connect(t, v, 0, xsk.UMEMOptions{}, xsk.Options{})
 		descs, _ := from.TX.Reserve(33)

@@ -9,10 +9,16 @@ import (
 	"fmt"
 	"testing"
 
+	"clearway/internal/testkit"
 	"clearway/xsk"
 )
 
 const jumbo = 9000
+
+func requireMultiBuffer(t *testing.T) {
+	t.Helper()
+	testkit.RequireKernel(t, "6.6", "multi-buffer AF_XDP")
+}
 
 // pattern is the content of packet number seq, after its addresses.
 func pattern(seq, size int) []byte {
@@ -108,6 +114,7 @@ func streamFragments(t *testing.T, from, to *port, fragment, batch int) {
 }
 
 func TestSEND_RECEIVE_9K_PACKETS(t *testing.T) {
+	requireMultiBuffer(t)
 	everyWay(t, func(t *testing.T, v variant) {
 		_, from, to := connect(t, v, jumbo, xsk.UMEMOptions{}, xsk.Options{MultiBuffer: true, RXSize: 512})
 		streamFragments(t, from, to, 3000, 64)
@@ -116,6 +123,7 @@ func TestSEND_RECEIVE_9K_PACKETS(t *testing.T) {
 }
 
 func TestSEND_RECEIVE_UNALIGNED_9K_PACKETS(t *testing.T) {
+	requireMultiBuffer(t)
 	everyWay(t, func(t *testing.T, v variant) {
 		_, from, to := connect(t, v, jumbo, xsk.UMEMOptions{ChunkSize: 3333, Unaligned: true}, xsk.Options{MultiBuffer: true})
 		streamFragments(t, from, to, 3001, 20)
@@ -125,6 +133,7 @@ func TestSEND_RECEIVE_UNALIGNED_9K_PACKETS(t *testing.T) {
 // A packet of as many fragments as the kernel takes, and one of one more, which
 // is dropped whole; the next goes through. All chunks come back.
 func TestTOO_MANY_FRAGS(t *testing.T) {
+	requireMultiBuffer(t)
 	everyWay(t, func(t *testing.T, v variant) {
 		_, from, to := connect(t, v, jumbo, xsk.UMEMOptions{}, xsk.Options{MultiBuffer: true})
 		const most = 18 // max_skb_frags + 1
@@ -147,6 +156,7 @@ func TestTOO_MANY_FRAGS(t *testing.T) {
 
 // Bad fragments are refused before the kernel sees them, with the whole packet.
 func testInvalidFragments(t *testing.T, o xsk.UMEMOptions) {
+	requireMultiBuffer(t)
 	everyWay(t, func(t *testing.T, v variant) {
 		_, from, to := connect(t, v, jumbo, o, xsk.Options{MultiBuffer: true})
 		for _, bad := range []func(d *xsk.Desc){

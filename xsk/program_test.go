@@ -38,7 +38,7 @@ func adjust(fn asm.BuiltinFunc, n int32) before {
 }
 
 // attachOwn attaches a program to b's eth0 and gives it a socket.
-func attachOwn(t *testing.T, h *topo.Host, mode xskprog.Mode, parts []before, to *port) {
+func attachOwn(t *testing.T, h *topo.Host, mode xskprog.Mode, flags uint32, parts []before, to *port) {
 	t.Helper()
 	sockets, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.XSKMap, KeySize: 4, ValueSize: 4, MaxEntries: 1})
 	if err != nil {
@@ -57,19 +57,19 @@ func attachOwn(t *testing.T, h *topo.Host, mode xskprog.Mode, parts []before, to
 		asm.FnRedirectMap.Call(), asm.Return(),
 		asm.Mov.Imm(asm.R0, 1).WithSymbol("drop"), asm.Return(),
 	)
-	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.XDP, License: "Dual BSD/GPL", Instructions: insns, Flags: unix.BPF_F_XDP_HAS_FRAGS})
+	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.XDP, License: "Dual BSD/GPL", Instructions: insns, Flags: flags})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer program.Close()
-	flags := link.XDPDriverMode
+	where := link.XDPDriverMode
 	if mode == xskprog.Generic {
-		flags = link.XDPGenericMode
+		where = link.XDPGenericMode
 	}
 	ifindex := index(t, h, "eth0")
 	var l link.Link
 	err = h.Do(func() (err error) {
-		l, err = link.AttachXDP(link.XDPOptions{Program: program, Interface: ifindex, Flags: flags})
+		l, err = link.AttachXDP(link.XDPOptions{Program: program, Interface: ifindex, Flags: where})
 		return err
 	})
 	if err != nil {
@@ -85,10 +85,15 @@ func attachOwn(t *testing.T, h *topo.Host, mode xskprog.Mode, parts []before, to
 // own opens a sender and a receiver behind a program.
 func own(t *testing.T, v variant, mtu int, o xsk.Options, parts ...before) (from, to *port) {
 	t.Helper()
+	var flags uint32
+	if o.MultiBuffer {
+		requireMultiBuffer(t)
+		flags = unix.BPF_F_XDP_HAS_FRAGS
+	}
 	lab := newPair(t, mtu)
 	o.NoNeedWakeup = v.noNeedWakeup
 	from, to = open(t, lab.a, newUMEM(t, xsk.UMEMOptions{}), o), open(t, lab.b, newUMEM(t, xsk.UMEMOptions{}), o)
-	attachOwn(t, lab.b, v.mode, parts, to)
+	attachOwn(t, lab.b, v.mode, flags, parts, to)
 	return from, to
 }
 

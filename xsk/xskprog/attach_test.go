@@ -24,7 +24,7 @@ func TestAttach(t *testing.T) {
 			t.Run(fmt.Sprint("netlink ", netlink, " mode ", mode), func(t *testing.T) {
 				a, b := newPair(t)
 				r := newReceiver(t, b)
-				p := attach(t, b, xskprog.Options{Mode: mode, Netlink: netlink, MultiBuffer: true})
+				p := attach(t, b, xskprog.Options{Mode: mode, Netlink: netlink})
 				if p.Native() != (mode != xskprog.Generic) {
 					t.Errorf("native: %v", p.Native())
 				}
@@ -55,6 +55,15 @@ func TestAttach(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestMultiBuffer(t *testing.T) {
+	testkit.RequireKernel(t, "5.18", "multi-buffer XDP")
+	a, b := newPair(t)
+	if err := errors.Join(a.SetMTU("eth0", 9000), b.SetMTU("eth0", 9000)); err != nil {
+		t.Fatal(err)
+	}
+	attach(t, b, xskprog.Options{Mode: xskprog.Native, MultiBuffer: true})
 }
 
 // Another's program is refused by name and number and goes on; so is an own

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 )
 
@@ -73,6 +74,9 @@ func Attach(o Options) (_ *Program, err error) {
 	}()
 	if o.Ifindex < 1 || o.Queues < 0 || o.Mode > Generic {
 		return nil, fmt.Errorf("bad options: %+v", o)
+	}
+	if err := rlimit.RemoveMemlock(); err != nil { // only done, and needed, before Linux 5.11
+		return nil, fmt.Errorf("lifting the limit of locked memory: %w", err)
 	}
 	p := new(Program)
 	if err := p.load(o); err != nil {
