@@ -23,17 +23,22 @@ type queue struct {
 }
 
 // pass maps the queue's rings from another of its sockets, so that the mappings
-// don't hold a closed one.
+// don't hold a closed one. Kernels before 6.4 refuse that (EBUSY): there a
+// closed socket stays in the kernel until the last on its queue is closed.
 func (q *queue) pass(from *Socket) error {
 	if q.owner != from {
 		return nil
 	}
 	for _, m := range q.umem.members {
 		if m.queue == q && m != from {
-			q.owner = m
-			return errors.Join(
+			err := errors.Join(
 				q.maps[0].remap(m.fd, unix.XDP_UMEM_PGOFF_FILL_RING),
 				q.maps[1].remap(m.fd, unix.XDP_UMEM_PGOFF_COMPLETION_RING))
+			if errors.Is(err, unix.EBUSY) {
+				return nil
+			}
+			q.owner = m
+			return err
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"clearway/internal/testkit"
 	"clearway/internal/topo"
 	"clearway/internal/topo/topotest"
 	"clearway/internal/topo/wire"
@@ -187,6 +188,7 @@ func TestSharedAcrossQueues(t *testing.T) {
 
 // XDP_SHARED_UMEM: two sockets on one queue share fill and completion ring.
 func TestXDP_SHARED_UMEM(t *testing.T) {
+	testkit.RequireKernel(t, "6.4", "rings mapped again from another socket")
 	lab := newPair(t, 0)
 	u := newUMEM(t, xsk.UMEMOptions{})
 	first, second := open(t, lab.b, u, xsk.Options{}), open(t, lab.b, u, xsk.Options{})

@@ -44,7 +44,8 @@ type Socket struct {
 //
 // Sockets of one UMEM share it, and share fill and completion ring if they are
 // on the same queue. All are in the mode of the first, need_wakeup and
-// MultiBuffer included.
+// MultiBuffer included. Before Linux 6.4, the first socket of a queue stays in
+// XSKMAPs after its Close for as long as others share the queue: unregister it.
 //
 // A socket takes up to five descriptors. If the UMEM's pages are more than the
 // process may lock, Open lifts that limit, if it is allowed to.
