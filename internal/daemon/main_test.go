@@ -9,6 +9,7 @@ import (
 	"iter"
 	"log/slog"
 	"os"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -42,8 +43,12 @@ func (d *fakeDataplane) Apply(_ context.Context, s dataplane.State) (dataplane.C
 	if d.fail != nil {
 		return dataplane.Changes{}, d.fail
 	}
+	changes := dataplane.Changes{Generation: len(d.applied) + 1}
+	if len(d.applied) == 0 || !reflect.DeepEqual(s, d.applied[len(d.applied)-1]) {
+		changes.Lines = []string{fmt.Sprintf("%d ports", len(s.Ports))}
+	}
 	d.applied = append(d.applied, s)
-	return dataplane.Changes{Generation: len(d.applied), Lines: []string{fmt.Sprintf("%d ports", len(s.Ports))}}, nil
+	return changes, nil
 }
 
 func (d *fakeDataplane) Stats() (dataplane.Stats, error) {
@@ -100,6 +105,10 @@ type fakeMachine struct {
 	stripped map[int]bool // VLAN offload by ifindex
 	changes  chan struct{}
 	routes   []netstate.Route
+	// guesses makes it an old kernel, on which devices take frames only when
+	// they have been looked at once, which stands for a program attached.
+	guesses bool
+	looks   int
 }
 
 func newFakeMachine(names ...string) *fakeMachine {
@@ -118,7 +127,12 @@ func fakeLink(name string, index int) netstate.Link {
 func (m *fakeMachine) Read(context.Context) (netstate.View, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return netstate.View{Links: slices.Clone(m.links)}, nil
+	v := netstate.View{Links: slices.Clone(m.links), RedirectGuessed: m.guesses}
+	for i := range v.Links {
+		v.Links[i].RedirectNative = v.Links[i].RedirectNative && (!m.guesses || m.looks > 0)
+	}
+	m.looks++
+	return v, nil
 }
 
 func (m *fakeMachine) Watch(context.Context, *slog.Logger) (<-chan struct{}, error) {

@@ -45,6 +45,7 @@ type reconciler struct {
 	good    *config.Config    // the last one that was applied
 	notes   []control.Warning // on its text
 	runtime config.Runtime    // of the first one
+	again   bool              // the machine is to be looked at once more: see apply
 
 	mu    sync.Mutex
 	shown shown // guarded by mu
@@ -65,21 +66,24 @@ func (r *reconciler) Run(ctx context.Context, changes <-chan struct{}) error {
 	var retry <-chan time.Time
 	wait := firstRetry
 	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case job := <-r.jobs:
-			job(ctx)
-			continue
-		case _, ok := <-changes:
-			if !ok && ctx.Err() == nil {
-				return errors.New("the watch of the kernel's network state has ended")
+		if !r.again {
+			select {
+			case <-ctx.Done():
+				return nil
+			case job := <-r.jobs:
+				job(ctx)
+				continue
+			case _, ok := <-changes:
+				if !ok && ctx.Err() == nil {
+					return errors.New("the watch of the kernel's network state has ended")
+				}
+				wait = firstRetry
+			case <-retry:
+				wait = min(2*wait, lastRetry)
 			}
-			wait = firstRetry
-		case <-retry:
-			wait = min(2*wait, lastRetry)
 		}
-		if retry = nil; r.follow(ctx) != nil {
+		r.again, retry = false, nil
+		if r.follow(ctx) != nil {
 			retry = time.After(wait)
 		}
 	}
@@ -148,6 +152,8 @@ func (r *reconciler) apply(ctx context.Context, c *config.Config, view netstate.
 		return dataplane.Changes{}, r.note(errors.Join(nameForeign(err, view), undo()))
 	}
 	r.good = c
+	// What was attached may let more devices take frames, which nothing announces.
+	r.again = view.RedirectGuessed && len(changes.Lines) > 0
 	if err := r.offloads.restoreExcept(state.Ports); err != nil {
 		r.log.Error("could not restore an offload", "error", err)
 	}

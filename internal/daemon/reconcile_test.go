@@ -120,6 +120,31 @@ func TestInterfaceBecomesUnfit(t *testing.T) {
 	i.eventually("eth1 is taken again", func() bool { return slices.Equal(i.dataplane.ports(), []string{"eth0", "eth1"}) })
 }
 
+// Where the kernel doesn't announce which devices take frames, the daemon looks
+// again after it has attached, until nothing changes any more.
+func TestLooksAgainWhereRedirectsAreGuessed(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		d, m := &fakeDataplane{}, newFakeMachine("eth0", "eth1")
+		m.guesses = true
+		r := newReconciler(d, m, dir)
+		ctx, cancel := context.WithCancel(t.Context())
+		if _, err := r.load(ctx, []byte(twoPorts)); err != nil {
+			t.Fatal(err)
+		}
+		go r.Run(ctx, make(chan struct{}))
+		synctest.Wait()
+		if !d.last().L3[1].RedirectNative {
+			t.Error("eth1 takes frames by now, but that was not seen")
+		}
+		if got := r.snapshot().applies.OK; got != 3 {
+			t.Errorf("applied %d times, want 3: at first, with what changed, and without a change", got)
+		}
+		cancel()
+		<-r.stopped
+	})
+}
+
 // What could not be followed is tried again, less and less often.
 func TestRetry(t *testing.T) {
 	dir := t.TempDir()

@@ -74,11 +74,12 @@ func setOffloads(devices []device) {
 	}
 }
 
-// setRedirect fills in who takes redirected frames.
-func setRedirect(devices []device) error {
+// setRedirect fills in who takes redirected frames, and tells whether the kernel
+// said so or that had to be guessed.
+func setRedirect(devices []device) (guessed bool, err error) {
 	bits, known, err := xdpFeatures()
 	if err != nil {
-		return err
+		return false, err
 	}
 	for i := range devices {
 		d := &devices[i]
@@ -90,5 +91,5 @@ func setRedirect(devices []device) error {
 		d.RedirectFrags = bits[d.Index]&xdpNDOXmitSG != 0
 		d.ReceiveFrags = bits[d.Index]&xdpRXSG != 0
 	}
-	return nil
+	return !known, nil
 }

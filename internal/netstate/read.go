@@ -65,8 +65,6 @@ func (r *rtnetlink) readDevices(ctx context.Context, v *View) ([]device, error) 
 	r.findPeers(ctx, devices)
 	setForwarding(devices, conf4, conf6)
 	setOffloads(devices)
-	if err := setRedirect(devices); err != nil {
-		return nil, err
-	}
-	return devices, nil
+	v.RedirectGuessed, err = setRedirect(devices)
+	return devices, err
 }

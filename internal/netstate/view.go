@@ -12,6 +12,10 @@ import (
 // after it was read, so that it can be shared.
 type View struct {
 	Links []Link // by index
+	// RedirectGuessed says that the kernel, older than 6.3, doesn't tell which
+	// devices take redirected frames. That depends on the programs attached,
+	// and nothing announces when it changes.
+	RedirectGuessed bool
 
 	// Local holds the addresses of this machine: the prefixes of RTN_LOCAL
 	// routes in every table.
