@@ -27,7 +27,7 @@ test: build ## run all tests that this kernel allows; none is skipped (root)
 	$(TEST) -timeout 10m $(PACKAGES)
 
 race: ## run the tests that need no root with the race detector
-	CGO_ENABLED=1 go test -count=1 -race ./lpm ./maglev ./internal/config ./internal/plan ./internal/control ./internal/daemon
+	CGO_ENABLED=1 go test -count=1 -race -short ./xsk ./lpm ./maglev ./internal/config ./internal/plan ./internal/control ./internal/daemon
 
 fuzz: ## compare millions of frames with the reference model; fuzz the parsers
 	CLEARWAY_FRAMES=2000000 $(TEST) -timeout 60m -run TestModel ./dataplane
