@@ -38,10 +38,14 @@ var labs = set{Name: "topo", Package: "./internal/topo", Run: "^Test(Devices|Cha
 // links reads VLANs, a VRF and bonds from the kernel.
 var links = set{Name: "netstate", Package: "./internal/netstate", Run: "^TestKernel", Limit: 2 * time.Minute}
 
+// daemon runs the daemon as on this machine, but for what wants its full speed.
+var daemon = set{Name: "e2e", Package: "./test/e2e", Daemon: true, Limit: 10 * time.Minute,
+	Run: "^Test(Effects|DryRun|Hairpin|MSS|Follow|Metrics|ReloadInterfaces|SIGHUP|Refused|VanishedLink|Detach|Jumbo)"}
+
 var matrix = []kernel{
 	{Version: "5.10", Suite: "bullseye", Sets: []set{smoke, rows, links}},
 	{Version: "6.1", Suite: "bookworm", Sets: []set{smoke, rows, links, twin}},
-	{Version: "6.12", Suite: "trixie", Sets: []set{smoke, rows, links, labs, twin}},
+	{Version: "6.12", Suite: "trixie", Sets: []set{smoke, rows, links, labs, twin, daemon}},
 }
 
 // guestModules are loaded in every machine, with all they depend on: the guest
