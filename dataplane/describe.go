@@ -21,11 +21,42 @@ func describe(before, after State, changed []netip.Prefix, links map[string]*por
 	if !slices.Equal(before.MSS, after.MSS) {
 		lines = append(lines, fmt.Sprintf("mss-clamp: %d rules, were %d", len(after.MSS), len(before.MSS)))
 	}
-	if before.Options != after.Options {
-		lines = append(lines, fmt.Sprintf("options: %+v", after.Options))
+	lines = append(lines, describeOptions(before.Options, after.Options)...)
+	return append(lines, describeLimits(before.Limits, after.Limits)...)
+}
+
+func describeOptions(before, after Options) []string {
+	var lines []string
+	for _, o := range []struct {
+		name    string
+		was, is bool
+	}{
+		{"dry-run", before.DryRun, after.DryRun},
+		{"hairpin", before.Hairpin, after.Hairpin},
+		{"pass_policy for all of IPv4", before.Policy4, after.Policy4},
+		{"pass_policy for all of IPv6", before.Policy6, after.Policy6},
+	} {
+		if o.was != o.is {
+			lines = append(lines, fmt.Sprintf("%s: %t", o.name, o.is))
+		}
 	}
-	if before.Limits != after.Limits {
-		lines = append(lines, fmt.Sprintf("limits: %+v", after.Limits))
+	return lines
+}
+
+func describeLimits(before, after Limits) []string {
+	var lines []string
+	for _, l := range []struct {
+		name    string
+		was, is int
+	}{
+		{"allow", before.Allow, after.Allow},
+		{"interfaces", before.Interfaces, after.Interfaces},
+		{"l3-interfaces", before.L3Interfaces, after.L3Interfaces},
+		{"ifindex", before.Ifindex, after.Ifindex},
+	} {
+		if l.was != l.is {
+			lines = append(lines, fmt.Sprintf("limits.%s: %d", l.name, l.is))
+		}
 	}
 	return lines
 }

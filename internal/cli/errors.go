@@ -22,7 +22,7 @@ var remedies = []struct {
 	cause error
 	do    string
 }{
-	{control.ErrNotRunning, "start it with: clearway run -c FILE"},
+	{control.ErrNotRunning, "start it with: clearway run -c FILE; if it runs, name its configuration with -c FILE"},
 	{fs.ErrPermission, "run as root"},
 	{syscall.EADDRINUSE, "another process listens there: stop it, or change runtime.metrics"},
 	{context.DeadlineExceeded, "the daemon is busy: look at its log, then try again"},

@@ -90,7 +90,7 @@ func parseHex(text string) ([]byte, error) {
 	}, text)
 	frame, err := hex.DecodeString(digits)
 	if err != nil {
-		return nil, usagef("--hex: %v", err)
+		return nil, usagef("--hex: the frame must be pairs of hexadecimal digits; spaces and colons are skipped")
 	}
 	return frame, nil
 }

@@ -19,7 +19,9 @@ func (a *app) interfacesCommand() *cobra.Command {
 		short: "Show the interfaces that packets arrive on and leave by",
 		long: `Shows the interfaces that Clearway is attached to, and then every interface
 that routing knows and packets may leave by, with what decides whether they
-can: VLAN, MAC, MTU, forwarding, rp_filter and what may be redirected there.`,
+can: VLAN, MAC, MTU, forwarding, rp_filter and what
+may be redirected there: frames from ports in native mode (native), also those
+of many buffers (native+frags), or only from ports in generic mode (generic).`,
 		get:   getStatus,
 		print: printInterfaces,
 	})

@@ -32,13 +32,16 @@ type packet struct {
 // frame builds the packet. Its destination MAC is zero, for the receiver's to
 // be put there.
 func (p packet) frame() ([]byte, error) {
+	if p.source == "" || p.destination == "" {
+		return nil, usagef("explain needs --src and --dst, or --hex")
+	}
 	src, err := netip.ParseAddr(p.source)
 	if err != nil {
-		return nil, usagef("--src: %v", err)
+		return nil, usagef("--src: %q is no IP address", p.source)
 	}
 	dst, err := netip.ParseAddr(p.destination)
 	if err != nil {
-		return nil, usagef("--dst: %v", err)
+		return nil, usagef("--dst: %q is no IP address", p.destination)
 	}
 	if src.Is4() != dst.Is4() || src.Zone()+dst.Zone() != "" {
 		return nil, usagef("--src and --dst must be of one family, without zones")

@@ -60,10 +60,9 @@ func onStage(ctx context.Context, o Options, fn func(context.Context, *stage) er
 
 const picture = `Clearway: a router in a lab of network namespaces
 
-  client ──── eth0 [router] eth1 ──── server1    forward.allow: its prefixes
-  192.0.2.2                 eth2 ──── server2    not allowed: Linux forwards
-  2001:db8:1::2             │         203.0.113.2, 2001:db8:200::2
-                            │         198.51.100.2, 2001:db8:100::2
+  client ──── eth0 [router] eth1 ──── server1    198.51.100.2, 2001:db8:100::2: in forward.allow
+  192.0.2.2                 eth2 ──── server2    203.0.113.2, 2001:db8:200::2: not in it, Linux forwards
+  2001:db8:1::2
 
 `
 
