@@ -3,6 +3,9 @@
 package plan
 
 import (
+	"cmp"
+	"errors"
+
 	"clearway/dataplane"
 	"clearway/internal/config"
 	"clearway/internal/netstate"
@@ -20,6 +23,7 @@ type builder struct {
 	view     netstate.View
 	links    map[string]*netstate.Link
 	indexes  map[int]*netstate.Link
+	limit    int // highest index of a link
 	warnings []Warning
 }
 
@@ -27,6 +31,7 @@ func newBuilder(c *config.Config, v netstate.View) *builder {
 	b := &builder{
 		config:  c,
 		view:    v,
+		limit:   cmp.Or(c.Limits.Ifindex, dataplane.DefaultIfindex),
 		links:   make(map[string]*netstate.Link, len(v.Links)),
 		indexes: make(map[int]*netstate.Link, len(v.Links)),
 	}
@@ -48,12 +53,16 @@ func (b *builder) warn(place, text string) {
 // be a mistake is refused before, by [config.Config.CheckMachine].)
 //
 // An interface that exists but can't be a port, because XDP doesn't see its
-// frames whole or true, is an error: the joined *[PortError] of all of them.
-// The State is complete then too, without these ports, for a caller that
-// rather goes on.
+// frames whole or true, is an error: the joined *[PortError] of all of them. So
+// is one with an index above limits.ifindex, be it a port or a mere egress: one
+// *[dataplane.LimitError]. The State is complete then too, without these
+// interfaces, for a caller that rather goes on.
 func Build(c *config.Config, v netstate.View) (dataplane.State, []Warning, error) {
 	b := newBuilder(c, v)
-	ports, err := b.ports()
+	ports, errs := b.ports()
+	if err := b.checkIndexes(); err != nil {
+		errs = append(errs, err)
+	}
 	s := dataplane.State{
 		Ports:   ports,
 		L3:      b.l3Interfaces(),
@@ -69,7 +78,7 @@ func Build(c *config.Config, v netstate.View) (dataplane.State, []Warning, error
 	b.warnFamily("IPv6", v.XFRM6, v.Rules6)
 	b.warnForwarding(own)
 	b.warnExceptions()
-	return s, b.warnings, err
+	return s, b.warnings, errors.Join(errs...)
 }
 
 // ofPorts returns the L3 interfaces that packets can arrive on.

@@ -3,7 +3,10 @@
 package plan
 
 import (
+	"slices"
+
 	"clearway/dataplane"
+	"clearway/internal/config"
 	"clearway/internal/netstate"
 )
 
@@ -15,11 +18,33 @@ func (b *builder) l3Interfaces() []dataplane.L3Interface {
 	var all []dataplane.L3Interface
 	for i := range b.view.Links {
 		l := &b.view.Links[i]
-		if port := b.portOf(l); port != nil {
+		port := b.portOf(l)
+		if port != nil && !b.tooHigh(l) && !b.tooHigh(port) {
 			all = append(all, b.l3Interface(l, port))
 		}
 	}
 	return all
+}
+
+// tooHigh says whether the maps have no place for a link.
+func (b *builder) tooHigh(l *netstate.Link) bool { return l.Index > b.limit }
+
+// checkIndexes returns an error if there are links that could be planned but for
+// their index. Indexes only ever grow where links come and go, so the others
+// are planned all the same.
+func (b *builder) checkIndexes() error {
+	top := 0
+	for i := range b.view.Links {
+		l := &b.view.Links[i]
+		listed := slices.ContainsFunc(b.config.Interfaces, func(i config.Interface) bool { return i.Name == l.Name })
+		if listed || b.portOf(l) != nil {
+			top = max(top, l.Index)
+		}
+	}
+	if top <= b.limit {
+		return nil
+	}
+	return &dataplane.LimitError{Limit: "ifindex", Have: b.limit, Want: top}
 }
 
 // portOf returns the device that the frames of an L3 interface leave by; nil if
@@ -28,14 +53,17 @@ func (b *builder) l3Interfaces() []dataplane.L3Interface {
 // What arrives on a member of a bridge, team or Open vSwitch, or below an
 // ipvlan, macsec or passthru macvlan, isn't the link's own: the other takes it
 // first. A VRF takes nothing away; a device can route into one, which doesn't
-// send anything itself.
+// send anything itself. Below a VLAN with the ID 0, which only takes a part of
+// what is untagged to the fast path, all is left to Linux.
 func (b *builder) portOf(l *netstate.Link) *netstate.Link {
 	switch {
 	case !l.Ethernet, l.Type == "vrf", l.Claimed != "", l.Master != 0 && l.MasterType != "vrf":
 		return nil
+	case b.hasVLAN0(l):
+		return nil
 	case l.Type != "vlan":
 		return l
-	case l.VLANProtocol != ethernetVLAN:
+	case l.VLANProtocol != ethernetVLAN || l.VID == 0:
 		return nil
 	}
 	parent := b.indexes[l.Parent]
@@ -43,6 +71,12 @@ func (b *builder) portOf(l *netstate.Link) *netstate.Link {
 		return nil
 	}
 	return parent
+}
+
+func (b *builder) hasVLAN0(l *netstate.Link) bool {
+	return slices.ContainsFunc(b.view.Links, func(v netstate.Link) bool {
+		return v.Type == "vlan" && v.Parent == l.Index && v.VID == 0 && v.VLANProtocol == ethernetVLAN
+	})
 }
 
 func (b *builder) l3Interface(l, port *netstate.Link) dataplane.L3Interface {
@@ -74,7 +108,7 @@ func (b *builder) members(port *netstate.Link) []int {
 	}
 	var members []int
 	for _, l := range b.view.Links {
-		if l.Master == port.Index && !l.Backup {
+		if l.Master == port.Index && !l.Backup && !b.tooHigh(&l) {
 			members = append(members, l.Index)
 		}
 	}

@@ -4,6 +4,7 @@ package plan
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -88,6 +89,9 @@ func TestL3Interfaces(t *testing.T) {
 				vlan(6, "inner.7", 5, 7),
 			},
 			nil},
+		{"a VLAN 0 takes tagged frames that its port would take for untagged ones",
+			[]netstate.Link{ethernet(2, "eth0"), vlan(3, "eth0.0", 2, 0), vlan(4, "eth0.7", 2, 7), ethernet(5, "eth1")},
+			[]dataplane.L3Interface{vlanOn(2, l3(4, "eth0.7"), 7), l3(5, "eth1")}},
 		{"a member of a VRF, and the VRF",
 			[]netstate.Link{
 				with(ethernet(2, "eth0"), func(l *netstate.Link) { l.Master, l.MasterType = 4, "vrf" }),
@@ -253,6 +257,37 @@ func TestBuildGoesOn(t *testing.T) {
 	}
 	if len(warnings) != 1 || warnings[0].Place != "eth3" {
 		t.Errorf("warnings %v", warnings)
+	}
+}
+
+// Interfaces beyond the limit are left to Linux: the others are followed.
+func TestIfindexLimit(t *testing.T) {
+	bonded := func(l *netstate.Link) { l.Master, l.MasterType = 5, "bond" }
+	v := view(ethernet(2, "eth0"), with(ethernet(3, "eth1"), bonded), with(ethernet(5, "bond0"), func(l *netstate.Link) { l.Type = "bond" }),
+		vlan(10, "eth0.7", 2, 7), with(ethernet(11, "eth2"), bonded), ethernet(12, "veth9"), vlan(9, "veth9.7", 12, 7))
+	c := configOf("eth0", "eth1", "eth2")
+	c.Limits.Ifindex = 10
+	s, _, err := Build(c, v)
+	var full *dataplane.LimitError
+	if want := (dataplane.LimitError{Limit: "ifindex", Have: 10, Want: 12}); !errors.As(err, &full) || *full != want {
+		t.Errorf("error %v, want %v", err, &want)
+	}
+	var ports, l3s []string
+	for _, p := range s.Ports {
+		ports = append(ports, p.Name)
+	}
+	for _, l := range s.L3 {
+		l3s = append(l3s, fmt.Sprint(l.Name, l.Members))
+	}
+	if want := []string{"eth0", "eth1"}; !slices.Equal(ports, want) {
+		t.Errorf("ports %v, want %v", ports, want)
+	}
+	if want := []string{"eth0[]", "bond0[3]", "eth0.7[]"}; !slices.Equal(l3s, want) {
+		t.Errorf("L3 interfaces %v, want %v", l3s, want)
+	}
+	c.Limits.Ifindex = 12
+	if s, _, err = Build(c, v); err != nil || len(s.Ports) != 3 || len(s.L3) != 5 {
+		t.Errorf("with a higher limit: %v, %v, %v", s.Ports, s.L3, err)
 	}
 }
 

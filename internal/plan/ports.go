@@ -3,7 +3,6 @@
 package plan
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -32,7 +31,7 @@ func Offloads(c *config.Config, v netstate.View) []int {
 	var on []int
 	for _, i := range c.Interfaces {
 		l := b.links[i.Name]
-		if l != nil && b.refuse(i, l) == nil && l.RXVLANOffload && !l.RXVLANFixed {
+		if l != nil && !b.tooHigh(l) && b.refuse(i, l) == nil && l.RXVLANOffload && !l.RXVLANFixed {
 			on = append(on, l.Index)
 		}
 	}
@@ -40,7 +39,7 @@ func Offloads(c *config.Config, v netstate.View) []int {
 }
 
 // ports plans those ports that there are and that can be ones.
-func (b *builder) ports() ([]dataplane.Port, error) {
+func (b *builder) ports() ([]dataplane.Port, []error) {
 	var ports []dataplane.Port
 	var errs []error
 	for _, i := range b.config.Interfaces {
@@ -53,10 +52,13 @@ func (b *builder) ports() ([]dataplane.Port, error) {
 			errs = append(errs, err)
 			continue
 		}
+		if b.tooHigh(l) { // see checkIndexes
+			continue
+		}
 		b.warnPort(i, l)
 		ports = append(ports, dataplane.Port{Name: i.Name, Ifindex: l.Index, Mode: i.Mode})
 	}
-	return ports, errors.Join(errs...)
+	return ports, errs
 }
 
 // refuse says why a link can't be a port; nil if it can.
