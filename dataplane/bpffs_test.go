@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -130,8 +131,16 @@ func TestForeignNamespace(t *testing.T) {
 		if _, err := Open(Config{BPFFS: r.bpffs}); !errors.Is(err, ErrForeignNamespace) || !strings.Contains(err.Error(), "another bpffs directory") {
 			t.Errorf("Open: %v", err)
 		}
+		for _, ports := range [][]string{{"eth0"}, nil} {
+			if gone, err := Detach(r.bpffs, ports); !errors.Is(err, ErrForeignNamespace) || len(gone) > 0 {
+				t.Errorf("Detach %v: %v, %v", ports, gone, err)
+			}
+		}
 	})
-	r.open() // the lock is free again
+	r.open() // the lock is free again, and nothing was detached
+	if ids := r.linkIDs(); len(ids) != 3 {
+		t.Errorf("links %v", ids)
+	}
 	r.apply(r.state)
 }
 
@@ -203,5 +212,32 @@ func TestGenerationsAreToldByTheirNames(t *testing.T) {
 	slices.Sort(got)
 	if !slices.Equal(got, []int{7, 12}) {
 		t.Errorf("generations %v", got)
+	}
+}
+
+// The namespace is gone, and with it the ports: what is pinned can be removed
+// from anywhere.
+func TestDetachWhatANamespaceLeft(t *testing.T) {
+	r := newRouter(t, Native)
+	r.apply(r.state)
+	if err := r.dp.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Lab.Close(); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		_, err := Detach(r.bpffs, nil)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, ErrForeignNamespace) || time.Now().After(deadline) {
+			t.Fatalf("%v", err)
+		}
+		time.Sleep(10 * time.Millisecond) // the kernel takes namespaces down by and by
+	}
+	if _, err := os.Stat(r.bpffs); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the directory is still there: %v", err)
 	}
 }

@@ -126,13 +126,15 @@ func (d *Dataplane) openGeneration(m *manifest) error {
 }
 
 // checkNamespace refuses to handle the ports of one namespace from another.
-func (d *Dataplane) checkNamespace() error {
+func (d *Dataplane) checkNamespace() error { return d.root.checkNamespace(&d.manifest) }
+
+func (r root) checkNamespace(m *manifest) error {
 	here, err := netns()
 	if err != nil {
 		return err
 	}
-	if d.manifest.Generation != 0 && d.manifest.Netns != here {
-		return fmt.Errorf("%s: %w: use another bpffs directory for this one", string(d.root), ErrForeignNamespace)
+	if m.Generation != 0 && m.Netns != here {
+		return fmt.Errorf("%s: %w: use another bpffs directory for this one", string(r), ErrForeignNamespace)
 	}
 	return nil
 }

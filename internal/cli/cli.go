@@ -63,6 +63,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 the daemon is needed and not running.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.Version = Version()
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetIn(a.Stdin)
 	root.SetOut(a.Stdout)

@@ -98,7 +98,10 @@ func run(ctx context.Context, o Options, w world) error {
 	if err := b.shed(ctx, w.dropPrivileges); err != nil {
 		return err
 	}
-	return serve(ctx, b, w, changes, hangups, socket, metrics)
+	log.Info("started", "version", o.Version, "config", o.ConfigFile, "socket", c.Runtime.Socket, "metrics", cmp.Or(c.Runtime.Metrics, "off"))
+	err = serve(ctx, b, w, changes, hangups, socket, metrics)
+	log.Info("stopped; the data path goes on")
+	return err
 }
 
 // serve says that the daemon is ready, and does its tasks until ctx ends.

@@ -26,6 +26,9 @@ func detach(bpffs string, interfaces []string, m Machine) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := attached(bpffs); errors.Is(err, dataplane.ErrForeignNamespace) {
+		switched = nil // the devices are another namespace's, or gone with it
+	}
 	removed, err := dataplane.Detach(bpffs, interfaces)
 	switch {
 	case errors.Is(err, dataplane.ErrNotLoaded):

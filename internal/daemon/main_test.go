@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 type fakeDataplane struct {
 	mu      sync.Mutex
 	fail    error // what Apply returns
+	refuse  string // the port that can't be attached
 	applied []dataplane.State
 	closed  bool
 	frame   []byte // of the last Explain
@@ -42,6 +43,9 @@ func (d *fakeDataplane) Apply(_ context.Context, s dataplane.State) (dataplane.C
 	defer d.mu.Unlock()
 	if d.fail != nil {
 		return dataplane.Changes{}, d.fail
+	}
+	if slices.ContainsFunc(s.Ports, func(p dataplane.Port) bool { return p.Name == d.refuse }) {
+		return dataplane.Changes{}, &dataplane.AttachError{Interface: d.refuse, Err: syscall.EBUSY}
 	}
 	changes := dataplane.Changes{Generation: len(d.applied) + 1}
 	if len(d.applied) == 0 || !reflect.DeepEqual(s, d.applied[len(d.applied)-1]) {

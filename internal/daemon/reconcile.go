@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -96,7 +97,7 @@ func (r *reconciler) follow(ctx context.Context) error {
 	if err == nil {
 		state, found, unfit := plan.Build(r.good, view)
 		warnings := append(planWarnings(found), unfitWarnings(unfit)...)
-		_, err = r.apply(ctx, r.good, view, state, append(warnings, r.notes...))
+		err = r.applyAttachable(ctx, view, state, append(warnings, r.notes...))
 	} else {
 		r.note(err)
 	}
@@ -104,9 +105,27 @@ func (r *reconciler) follow(ctx context.Context) error {
 		return nil
 	}
 	if err != nil {
-		r.log.Error("could not follow a change of the network; the data path is as before", "error", err)
+		r.log.Error("could not follow all changes of the network", "error", err)
 	}
 	return err
+}
+
+// applyAttachable applies state without those ports that can't be attached, and
+// returns why: a device that came back with another's program on it must not
+// keep the data path from all other changes.
+func (r *reconciler) applyAttachable(ctx context.Context, view netstate.View, state dataplane.State, warnings []control.Warning) error {
+	_, err := r.apply(ctx, r.good, view, state, warnings)
+	var refused *dataplane.AttachError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	rest := state
+	rest.Ports = slices.DeleteFunc(slices.Clone(state.Ports), func(p dataplane.Port) bool { return p.Name == refused.Interface })
+	if len(rest.Ports) == len(state.Ports) {
+		return err
+	}
+	warnings = append(warnings, control.Warning{Place: refused.Interface, Text: err.Error()})
+	return errors.Join(err, r.applyAttachable(ctx, view, rest, warnings))
 }
 
 // load applies the text of a configuration. All of its interfaces must exist

@@ -122,6 +122,30 @@ func TestInterfaceBecomesUnfit(t *testing.T) {
 
 // Where the kernel doesn't announce which devices take frames, the daemon looks
 // again after it has attached, until nothing changes any more.
+// A port that can't be attached doesn't keep the rest from being followed, and
+// is tried again.
+func TestFollowsBesideAPortThatIsRefused(t *testing.T) {
+	d, m := &fakeDataplane{}, newFakeMachine("eth0", "eth1")
+	r := newReconciler(d, m, t.TempDir())
+	if _, err := r.load(t.Context(), []byte(twoPorts)); err != nil {
+		t.Fatal(err)
+	}
+	d.refuse = "eth1"
+	if err := r.follow(t.Context()); !errors.Is(err, syscall.EBUSY) {
+		t.Errorf("got %v, want why eth1 is refused, for a retry", err)
+	}
+	if got := d.ports(); !slices.Equal(got, []string{"eth0"}) {
+		t.Errorf("ports %v, want eth0 alone", got)
+	}
+	if got := r.snapshot().warnings; len(got) != 1 || got[0].Place != "eth1" {
+		t.Errorf("warnings %v", got)
+	}
+	d.refuse = ""
+	if err := r.follow(t.Context()); err != nil || len(d.ports()) != 2 {
+		t.Errorf("once it is free: %v, ports %v", err, d.ports())
+	}
+}
+
 func TestLooksAgainWhereRedirectsAreGuessed(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
