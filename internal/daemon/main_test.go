@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) {
 // fakeDataplane does as it is told and notes what it was asked.
 type fakeDataplane struct {
 	mu      sync.Mutex
-	fail    error // what Apply returns
+	fail    error  // what Apply returns
 	refuse  string // the port that can't be attached
 	applied []dataplane.State
 	closed  bool

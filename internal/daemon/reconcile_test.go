@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,8 +121,6 @@ func TestInterfaceBecomesUnfit(t *testing.T) {
 	i.eventually("eth1 is taken again", func() bool { return slices.Equal(i.dataplane.ports(), []string{"eth0", "eth1"}) })
 }
 
-// Where the kernel doesn't announce which devices take frames, the daemon looks
-// again after it has attached, until nothing changes any more.
 // A port that can't be attached doesn't keep the rest from being followed, and
 // is tried again.
 func TestFollowsBesideAPortThatIsRefused(t *testing.T) {
@@ -146,6 +145,8 @@ func TestFollowsBesideAPortThatIsRefused(t *testing.T) {
 	}
 }
 
+// Where the kernel doesn't announce which devices take frames, the daemon looks
+// again after it has attached, until nothing changes any more.
 func TestLooksAgainWhereRedirectsAreGuessed(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
