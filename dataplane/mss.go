@@ -10,8 +10,9 @@ import (
 	"slices"
 )
 
-// mssRuleSteps is MSS_RULE_STEPS in bpf/mss_rule.h: the longest list.
-const mssRuleSteps = 32
+// MaxMSSRules is how many MSS rules can apply to one address, whatever their
+// egress: MSS_RULE_STEPS in bpf/mss_rule.h.
+const MaxMSSRules = 32
 
 // ruleLists lays out MSS rules as the lists that bpf/mss_rule.h walks: one a
 // prefix that has rules, which runs on into that of the prefix around it.
@@ -45,8 +46,8 @@ func newRuleLists(rules []MSSRule, base uint32) (*ruleLists, error) {
 		}
 		r.heads[p] = r.addList(own[p], next)
 		steps[r.heads[p]] = steps[next] + len(own[p])
-		if n := steps[r.heads[p]]; n > mssRuleSteps {
-			return nil, fmt.Errorf("mss-clamp: %d rules apply to addresses in %v, at most %d can", n, p, mssRuleSteps)
+		if n := steps[r.heads[p]]; n > MaxMSSRules {
+			return nil, fmt.Errorf("mss-clamp: %d rules apply to addresses in %v, at most %d can", n, p, MaxMSSRules)
 		}
 		around = append(around, p)
 	}

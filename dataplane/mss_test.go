@@ -98,7 +98,7 @@ func walkRules(lists *ruleLists, source, destination uint32, egress int) uint16 
 
 func walkList(lists *ruleLists, word uint32, egress int) *pipelineMssRule {
 	index := word >> classMSSShift
-	for range mssRuleSteps {
+	for range MaxMSSRules {
 		if index == 0 {
 			return nil
 		}
@@ -130,7 +130,7 @@ func randomRules(rng *rand.Rand, n int) []MSSRule {
 // one is refused rather than cut.
 func TestMSSListOfMostSteps(t *testing.T) {
 	var rules []MSSRule
-	for i := range mssRuleSteps {
+	for i := range MaxMSSRules {
 		prefix := netip.PrefixFrom(netip.MustParseAddr("10.0.0.0"), 8+i/2)
 		rules = append(rules, MSSRule{Prefix: prefix, Egress: 10 + i, MSS: uint16(1000 + i)})
 	}
@@ -145,7 +145,7 @@ func TestMSSListOfMostSteps(t *testing.T) {
 			t.Errorf("rule %d of %d: MSS %d, want %d", i, len(rules), got, r.MSS)
 		}
 	}
-	if _, err = newRuleLists(append(rules, MSSRule{MSS: 900}), 0); err == nil || !strings.Contains(err.Error(), fmt.Sprint(mssRuleSteps)) {
+	if _, err = newRuleLists(append(rules, MSSRule{MSS: 900}), 0); err == nil || !strings.Contains(err.Error(), fmt.Sprint(MaxMSSRules)) {
 		t.Errorf("one more is not refused with the number: %v", err)
 	}
 }

@@ -4,6 +4,8 @@ package config
 
 import (
 	"net/netip"
+
+	"clearway/dataplane"
 )
 
 // forward checks the forward lane. limit is what limits.allow came from, nil
@@ -47,6 +49,7 @@ func (v *validator) mssClamps(list []rawMSSClamp) []MSSClamp {
 	}
 	first := map[match]int{} // → line
 	var out []MSSClamp
+	var places []place
 	for _, c := range list {
 		before := v.errors
 		// TCP_MIN_MSS of include/net/tcp.h; the largest packet less its headers.
@@ -67,6 +70,29 @@ func (v *validator) mssClamps(list []rawMSSClamp) []MSSClamp {
 		}
 		first[m] = c.line
 		out = append(out, MSSClamp{MSS: uint16(mss), Egress: m.egress, Prefix: m.prefix})
+		places = append(places, c.place)
 	}
+	v.mssCrowd(out, places)
 	return out
+}
+
+// mssCrowd refuses more rules for an address than the data path can try: for
+// the addresses of some rule's prefix, those of all prefixes around count.
+func (v *validator) mssCrowd(clamps []MSSClamp, places []place) {
+	if len(clamps) <= dataplane.MaxMSSRules {
+		return
+	}
+	for i, c := range clamps {
+		n := 0
+		for _, around := range clamps {
+			if !around.Prefix.IsValid() || c.Prefix.IsValid() &&
+				around.Prefix.Bits() <= c.Prefix.Bits() && around.Prefix.Contains(c.Prefix.Addr()) {
+				n++
+			}
+		}
+		if n > dataplane.MaxMSSRules {
+			v.errorf(places[i], "%d rules of mss-clamp apply to the same addresses; at most %d can", n, dataplane.MaxMSSRules)
+			return
+		}
+	}
 }

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -68,6 +69,9 @@ func TestValues(t *testing.T) {
 			"4:8: forward.mss-clamp[].mss must be from 88 to 65495",
 			"5:2: the mss-clamp on line 4 has the same egress and prefix; only one can hold",
 			"5:33: warning: 10.1.0.0/8 has bits beyond its length; it is taken as 10.0.0.0/8"}},
+		{"OK as many MSS rules as one address can have", forward("mss-clamp: [" + clamps(31) + "{mss: 1300, prefix: 10.0.0.0/8},\n {mss: 1300, prefix: 11.0.0.0/8}]"), nil},
+		{"bad more MSS rules than one address can have", forward("mss-clamp: [" + clamps(31) + "{mss: 1300, prefix: 10.0.0.0/8},\n {mss: 1300, prefix: 10.0.0.0/9}]"), []string{
+			"3:2: 33 rules of mss-clamp apply to the same addresses; at most 32 can"}},
 		{"bad MSS rule with a typo collides with none", forward("mss-clamp: [{mss: 1300}, {mss: 1200, egres: a}]"), []string{
 			`2:63: unknown key "egres"; did you mean "egress"?`}},
 
@@ -89,4 +93,13 @@ func TestValues(t *testing.T) {
 	} {
 		t.Run(r.name, r.run)
 	}
+}
+
+// clamps are n rules for all addresses, each with an egress of its own.
+func clamps(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "{mss: 1300, egress: e%d}, ", i)
+	}
+	return b.String()
 }
