@@ -5,6 +5,7 @@ package plan
 import (
 	"cmp"
 	"errors"
+	"slices"
 
 	"clearway/dataplane"
 	"clearway/internal/config"
@@ -54,8 +55,8 @@ func (b *builder) warn(place, text string) {
 //
 // An interface that exists but can't be a port, because XDP doesn't see its
 // frames whole or true, is an error: the joined *[PortError] of all of them. So
-// is one with an index above limits.ifindex, be it a port or a mere egress: one
-// *[dataplane.LimitError]. The State is complete then too, without these
+// is one with an index above limits.ifindex, be it a port or a mere egress, and
+// one L3 interface more than limits.l3-interfaces: *[dataplane.LimitError]. The State is complete then too, without these
 // interfaces, for a caller that rather goes on.
 func Build(c *config.Config, v netstate.View) (dataplane.State, []Warning, error) {
 	b := newBuilder(c, v)
@@ -71,6 +72,9 @@ func Build(c *config.Config, v netstate.View) (dataplane.State, []Warning, error
 		Limits:  c.Limits,
 		Options: dataplane.Options{DryRun: c.Forward.DryRun, Hairpin: c.Forward.Hairpin},
 	}
+	if err := b.fit(&s); err != nil {
+		errs = append(errs, err)
+	}
 	own := ofPorts(s)
 	s.Options.Policy4 = b.view.XFRM4 || b.view.Rules4 || b.reverseInexact(own)
 	s.Options.Policy6 = b.view.XFRM6 || b.view.Rules6
@@ -79,6 +83,23 @@ func Build(c *config.Config, v netstate.View) (dataplane.State, []Warning, error
 	b.warnForwarding(own)
 	b.warnExceptions()
 	return s, b.warnings, errors.Join(errs...)
+}
+
+// fit leaves out L3 interfaces that the maps have no place for, first those that
+// no packet can arrive on.
+func (b *builder) fit(s *dataplane.State) error {
+	most, want := cmp.Or(b.config.Limits.L3Interfaces, dataplane.DefaultL3Interfaces), len(s.L3)
+	if want <= most {
+		return nil
+	}
+	keep := ofPorts(*s)
+	for _, l := range s.L3 {
+		if !slices.ContainsFunc(keep, func(k dataplane.L3Interface) bool { return k.Ifindex == l.Ifindex }) {
+			keep = append(keep, l)
+		}
+	}
+	s.L3 = keep[:most]
+	return &dataplane.LimitError{Limit: "l3-interfaces", Have: most, Want: want}
 }
 
 // ofPorts returns the L3 interfaces that packets can arrive on.

@@ -291,6 +291,29 @@ func TestIfindexLimit(t *testing.T) {
 	}
 }
 
+// More L3 interfaces than fit: those of the ports stay.
+func TestL3InterfacesLimit(t *testing.T) {
+	v := view(ethernet(2, "veth1"), ethernet(3, "veth2"), ethernet(4, "eth0"), vlan(5, "eth0.7", 4, 7))
+	c := configOf("eth0")
+	c.Limits.L3Interfaces = 3
+	s, _, err := Build(c, v)
+	var full *dataplane.LimitError
+	if want := (dataplane.LimitError{Limit: "l3-interfaces", Have: 3, Want: 4}); !errors.As(err, &full) || *full != want {
+		t.Errorf("error %v, want %v", err, &want)
+	}
+	var names []string
+	for _, l := range s.L3 {
+		names = append(names, l.Name)
+	}
+	if want := []string{"eth0", "eth0.7", "veth1"}; !slices.Equal(names, want) {
+		t.Errorf("L3 interfaces %v, want %v", names, want)
+	}
+	c.Limits.L3Interfaces = 4
+	if s, _, err = Build(c, v); err != nil || len(s.L3) != 4 {
+		t.Errorf("with a higher limit: %v, %v", s.L3, err)
+	}
+}
+
 func TestOffloads(t *testing.T) {
 	stripping := func(l *netstate.Link) { l.RXVLANOffload = true }
 	v := view(

@@ -3,14 +3,17 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"syscall"
 	"testing"
 	"time"
 
 	"clearway/internal/testkit"
+	"clearway/internal/topo"
 )
 
 // The data path goes on without its daemon, and the next daemon takes it over.
@@ -26,6 +29,38 @@ func TestRestart(t *testing.T) {
 					r.start()
 				}
 			})
+		})
+	}
+}
+
+// So it does for IPv6, and in generic mode, which is too slow for the full load.
+func TestRestartIPv6(t *testing.T) {
+	for _, mode := range []string{"native", "generic"} {
+		t.Run(mode, func(t *testing.T) {
+			r := newDemoRouter(t)
+			c := demo()
+			for i, name := range c.interfaces {
+				c.interfaces[i] = name + ", mode: " + mode
+			}
+			r.run(c)
+			f := r.flow(40_000)
+			f.Source, f.Destination = netip.AddrPortFrom(topo.DemoClient6, 40000), netip.AddrPortFrom(topo.DemoServer16, 5000)
+			flow, err := f.Start(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+				time.Sleep(50 * time.Millisecond)
+				r.stop(signal)
+				r.start()
+			}
+			report, err := flow.Stop()
+			if err := errors.Join(err, report.Err()); err != nil {
+				t.Error(err)
+			}
+			if counted := r.settled("eth0")["eth0 forward"]; counted.Packets != report.Sent {
+				t.Errorf("counted %d packets, %d were sent", counted.Packets, report.Sent)
+			}
 		})
 	}
 }
