@@ -114,7 +114,7 @@ func TestReaders(t *testing.T) {
 	deadline := time.Now().Add(2 * time.Second)
 	for !t.Failed() && time.Now().Before(deadline) {
 		h := newHistory(u, 200)
-		w := newWorld(t, RootBlocks+600)
+		w := newWorld(t, RootBlocks+2000)
 		var wg sync.WaitGroup
 		for i, r := range readers {
 			wg.Go(func() { r.run(t, h, w.table, i*len(h.probes)/len(readers)) })
