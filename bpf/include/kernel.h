@@ -17,8 +17,6 @@ typedef __u32 __be32;
 #define NULL ((void *)0)
 #define SEC(name) __attribute__((section(name), used))
 #define __always_inline inline __attribute__((always_inline))
-#define likely(x) __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
 
 /* The members of a map definition, as BTF carries them. */
 #define __uint(name, value) int(*name)[value]
