@@ -17,6 +17,13 @@ type State struct {
 	MSS     []MSSRule
 	Options Options
 	Limits  Limits
+
+	Services []Service
+	NextHops map[netip.Addr]NextHop // by address of a backend; one that lacks is not resolved
+	Balance  Balance
+	// ResizeNow makes a new table size, seed or affinity hold at once, which
+	// moves flows. Otherwise flows are recorded for Settle before it does.
+	ResizeNow bool
 }
 
 // Port is a device to whose ingress the program is attached.
@@ -113,4 +120,7 @@ type Limits struct {
 	Interfaces   int // ports; default 64
 	L3Interfaces int // L3 interfaces, and devices that can be redirected to; default 4096
 	Ifindex      int // highest interface index; default 65535
+	Services     int // default 4096
+	Backends     int // pairs of service and backend; default 65536
+	Flows        int // records; default 262144
 }
