@@ -10,6 +10,7 @@ package config
 import (
 	"log/slog"
 	"net/netip"
+	"time"
 
 	"clearway/dataplane"
 )
@@ -24,6 +25,7 @@ type Config struct {
 	Runtime    Runtime
 	Interfaces []Interface // at least one, names differ
 	Forward    Forward
+	Balance    Balance
 	Limits     Limits
 
 	named []named // the names of interfaces in the text
@@ -60,6 +62,48 @@ type MSSClamp struct {
 	MSS    uint16 // bytes
 	Egress string // name of the L3 interface
 	Prefix netip.Prefix
+}
+
+// Balance is the balance lane, empty without services. Names of services
+// differ; so do their addresses, protocols and ports.
+type Balance struct {
+	OuterMap         string // array or hash
+	Seed             uint64
+	Source4, Source6 netip.Prefix // masked; a prefix of each family
+	GUEPort          uint16
+	ICMPRate         int // a second and CPU
+	Services         []Service
+}
+
+// Service is an address and ports that are spread over backends.
+type Service struct {
+	Name              string
+	Address           netip.Addr // unicast
+	Protocol          dataplane.Protocol
+	Ports             []uint16 // they differ; none: any
+	TableSize         int      // a prime, no smaller than the number of backends
+	Mode              dataplane.ServiceMode
+	Affinity          dataplane.Affinity
+	Tracking          dataplane.Tracking
+	Settle, DownGrace time.Duration
+	Health            *Health   // nil: the backends are always up
+	Backends          []Backend // their addresses differ
+}
+
+// Health is how the backends of a service are checked.
+type Health struct {
+	Type              string // tcp, http or https
+	Port              uint16
+	Path              string        // of http and https; begins with a slash
+	Host              string        // of http and https; "" is the service's address
+	Interval, Timeout time.Duration // Timeout is no longer than Interval
+	Rise, Fall        int
+}
+
+// Backend is a server of a service.
+type Backend struct {
+	Address netip.Addr // unicast
+	Weight  uint16
 }
 
 // Limits size the tables of the data path.
