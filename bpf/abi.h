@@ -280,7 +280,7 @@ struct balance_settings {
 	__be32 source4;		/* outer source: this prefix, */
 	__be32 source4_hosts;	/* and the flow's hash in these bits */
 	__be32 source6[4];
-	__be32 source6_hosts[4];
+	__be32 source6_hosts;	/* in the last word */
 	__u32 gue_port;
 	__u32 icmp_rate;	/* too-big answers a second and CPU */
 };
@@ -315,6 +315,7 @@ enum mutation_bit {
 	MUTATE_GUE = 1 << 6,		/* and a UDP header */
 	MUTATE_ANSWER = 1 << 7,		/* back to the sender: too big */
 	MUTATE_SAME_PORT = 1 << 8,	/* leaves by the port that it came in by */
+	MUTATE_UDP_SUM = 1 << 9,	/* GUE in IPv6: no checksum above IP to derive it from */
 };
 
 struct mutation {
@@ -343,10 +344,14 @@ struct mutation {
 struct scratch {
 	struct bpf_fib_lookup fib;
 	struct mutation mutation;
-	__u32 option;		/* how far the walk over TCP options is */
 	struct flow_key flow_key;
-	__u32 answer_second;	/* when the last too-big answer was sent, */
-	__u32 answers;		/* and how many in that second */
+	struct service_port_key service_port;
+	__u32 walk;		/* how far one over options or payload is */
+	__u32 flow_bits;	/* of the packet whose flow_key this is: enum flow_bit, */
+	__u32 flow_protocol;	/* and what its service speaks */
+	__u32 answers;		/* too-big answers sent, */
+	__u64 answer_window;	/* since this time, in nanoseconds */
+	__u64 flow;		/* struct flow, as one word */
 };
 
 /* The stages as explanations name them: the last is finalize whole. */
@@ -404,4 +409,6 @@ struct exported {
 	enum slot_bit slot_bit;
 	enum backend_bit backend_bit;
 	enum choice choice;
+	struct table_block table_block;
+	struct flow flow;
 };

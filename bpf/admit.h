@@ -54,19 +54,11 @@ static __always_inline enum reason admit_header(struct pkt *p)
 	return NEXT;
 }
 
-static __always_inline void classify_addresses(struct pkt *p)
+static __always_inline void classify_source(struct pkt *p)
 {
-	if (p->family == AF_INET) {
-		p->source = classify4(&ip4(p)->saddr);
-		p->destination = classify4(&ip4(p)->daddr);
-	} else {
-		p->source = classify6(ip6(p)->saddr);
-		p->destination = classify6(ip6(p)->daddr);
-	}
-	if (explain) {
+	p->source = p->family == AF_INET ? classify4(&ip4(p)->saddr) : classify6(ip6(p)->saddr);
+	if (explain)
 		trace.source = p->source;
-		trace.destination = p->destination;
-	}
 }
 
 static __always_inline enum reason admit(struct pkt *p)
@@ -75,7 +67,7 @@ static __always_inline enum reason admit(struct pkt *p)
 
 	if (reason != NEXT)
 		return reason;
-	classify_addresses(p);
+	classify_source(p);
 	if (p->source & (CLASS_NOT_SOURCE | CLASS_LOCAL) ||
 	    p->destination & CLASS_NOT_DESTINATION)
 		return pass_address;

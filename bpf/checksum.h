@@ -20,6 +20,14 @@ static __always_inline int ip_checksum_right(const struct iphdr *ip)
 	return checksum_fold((__u64)w[0] + w[1] + w[2] + w[3] + w[4]) == 0xffff;
 }
 
+/* What makes the checksum of such a header right, its own field being 0. */
+static __always_inline __u16 ip_checksum(const struct iphdr *ip)
+{
+	const __u32 *w = (const __u32 *)ip;
+
+	return ~checksum_fold((__u64)w[0] + w[1] + w[2] + w[3] + w[4]);
+}
+
 /* As the kernel's ip_decrease_ttl() does it, which settles the two zeros. */
 static __always_inline void ip_decrease_ttl(struct iphdr *ip)
 {

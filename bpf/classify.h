@@ -46,3 +46,10 @@ static __always_inline __u32 classify6(const __be32 *address)
 	}
 	return word;
 }
+
+static __always_inline void classify_destination(struct pkt *p)
+{
+	p->destination = p->family == AF_INET ? classify4(&ip4(p)->daddr) : classify6(ip6(p)->daddr);
+	if (explain)
+		trace.destination = p->destination;
+}

@@ -4,18 +4,20 @@
  *
  *	decide:   1 parse    what is it?
  *	          2 own      is it this router's to handle?
- *	          3 admit    may it take the fast path?
- *	          4 route    where does it go?
- *	          5 record   write the decision down
+ *	          3 balance  is it for a service? Then to a backend, past 4 to 6
+ *	          4 admit    may it take the fast path?
+ *	          5 route    where does it go?
+ *	          6 record   write the decision down
  *	                     - tail call -
- *	finalize: 6 rewrite  make the frame the one to send
- *	          7 emit     send it
+ *	finalize: 7 rewrite  make the frame the one to send
+ *	          8 emit     send it
  *
  * Each stage is the header of its name. It returns the reason for which the
  * frame leaves here, or NEXT. decide never writes to the frame and never moves
  * it; finalize does nothing else.
  */
 #include "admit.h"
+#include "balance.h"
 #include "count.h"
 #include "own.h"
 #include "parse.h"
@@ -46,6 +48,13 @@ static __always_inline enum reason stages(struct pkt *p, __u32 family, __u32 off
 	enter(STAGE_OWN);
 	if ((reason = own(p)) != NEXT)
 		return reason;
+	enter(STAGE_BALANCE);
+	classify_destination(p);
+	if (p->destination & CLASS_SERVICE) {
+		reason = balance_stage(p);
+		if (reason != NEXT || p->service)
+			return reason;
+	}
 	enter(STAGE_ADMIT);
 	if ((reason = admit(p)) != NEXT)
 		return reason;
@@ -107,6 +116,7 @@ SEC("xdp") int decide(struct xdp_md *ctx)
 	p.scratch = bpf_map_lookup_elem(&scratches, &zero);
 	if (!p.port || !p.port->present || !p.scratch)
 		return XDP_PASS;
+	p.ifindex = ifindex;
 	p.bytes = frame_bytes(ctx);
 	p.counters = bpf_map_lookup_elem(&counters, &p.port->slot);
 	if (p.counters)
@@ -115,12 +125,31 @@ SEC("xdp") int decide(struct xdp_md *ctx)
 	reason = dispatch(&p);
 	if (reason == NEXT) {
 		bpf_tail_call(ctx, &programs, 0);
-		reason = pass_no_finalize;
+		reason = p.service ? drop_no_finalize : pass_no_finalize;
+		if (p.service)
+			count_dropped(p.service->id, p.bytes);
 	}
 	count_reason(p.counters, reason, p.bytes);
 	if (explain)
 		trace.reason = reason;
 	return verdict(reason);
+}
+
+/* Stage 8: a device that has gone in between is a drop, since the frame is changed. */
+static __always_inline int emit(const struct mutation *m)
+{
+	if (m->flags & (MUTATE_SAME_PORT | MUTATE_ANSWER))
+		return XDP_TX;
+	return bpf_redirect_map(&tx_devices, m->device, XDP_DROP);
+}
+
+static __always_inline enum reason emitted(const struct mutation *m, int action)
+{
+	if (m->flags & MUTATE_ANSWER)
+		return drop_too_big;
+	if (action != XDP_TX && action != XDP_REDIRECT)
+		return drop_emit;
+	return m->flags & MUTATE_BALANCE ? balance : forward;
 }
 
 SEC("xdp") int finalize(struct xdp_md *ctx)
@@ -129,19 +158,26 @@ SEC("xdp") int finalize(struct xdp_md *ctx)
 	struct scratch *s = bpf_map_lookup_elem(&scratches, &zero);
 	const struct mutation *m;
 	enum reason reason;
+	int action;
 
 	if (!s)
 		return XDP_PASS;
 	m = &s->mutation;
 	reason = rewrite(ctx, s);
 	if (reason == NEXT) {
-		/* A device that has gone in between is a drop: the frame is changed. */
-		reason = bpf_redirect_map(&tx_devices, m->device, XDP_DROP) == XDP_REDIRECT ? forward : drop_emit;
+		action = emit(m);
+		reason = emitted(m, action);
+	} else {
+		action = verdict(reason);
 	}
+	if (reason == balance)
+		count_sent(m->backend, m->bytes);
+	else if (m->flags & (MUTATE_BALANCE | MUTATE_ANSWER))
+		count_dropped(m->service, m->bytes);
 	count_reason(bpf_map_lookup_elem(&counters, &m->slot), reason, m->bytes);
 	if (explain)
 		trace.reason = reason;
-	return reason == forward ? XDP_REDIRECT : verdict(reason);
+	return action;
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

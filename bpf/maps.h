@@ -40,6 +40,94 @@ struct {
 	__type(value, struct mss_rule);
 } mss_rules SEC(".maps");
 
+/* Service addresses, by the index in a class. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct address);
+} addresses SEC(".maps");
+
+/* Services of addresses that have more than ADDRESS_PORTS of them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct service_port_key);
+	__type(value, __u32);
+} service_ports SEC(".maps");
+
+/* By number; 0 is never used. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct service);
+} services SEC(".maps");
+
+/* What the services of those numbers are called; no program reads it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct service_note);
+} service_notes SEC(".maps");
+
+/*
+ * The Maglev tables, by number of service. Each has a size of its own
+ * (BPF_F_INNER_MAP), and is replaced whole. The outer map may be a hash as well.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct {
+		__uint(type, BPF_MAP_TYPE_ARRAY);
+		__uint(max_entries, 1);
+		__uint(map_flags, BPF_F_INNER_MAP);
+		__type(key, __u32);
+		__type(value, struct table_block);
+	});
+} tables SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct backend);
+} backends SEC(".maps");
+
+/* Flows that are not where their slot says. When full it refuses: it never forgets. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct flow_key);
+	__type(value, struct flow);
+} flows SEC(".maps");
+
+/* All flows of the services that track always. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct flow_key);
+	__type(value, struct flow);
+} flows_lru SEC(".maps");
+
+/* By id. The programs write, user space reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct service_counters);
+} service_counters SEC(".maps");
+
+/* Packets sent, by backend.counter. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct counter);
+} backend_counters SEC(".maps");
+
 /* By L3 ifindex as the FIB answers. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -74,6 +162,12 @@ struct {
 
 /* The switches of the forward lane, changed at run time. */
 struct settings settings SEC(".data.settings");
+
+/* What all services share, changed at run time. */
+struct balance_settings shared SEC(".data.balance");
+
+/* The time of flow records. */
+struct clock clock SEC(".data.clock");
 
 /* What the explain twin saw; written by it alone. */
 struct trace trace SEC(".data.trace");

@@ -9,9 +9,21 @@
 
 #define MSS_RULE_STEPS 32	/* the longest list that dataplane accepts */
 
+/* The list of an entry of the prefix table: a service address keeps it in its record. */
+static __always_inline __u32 mss_list(__u32 entry)
+{
+	__u32 index = entry >> CLASS_INDEX_SHIFT;
+	const struct address *a;
+
+	if (!(entry & CLASS_SERVICE))
+		return index;
+	a = bpf_map_lookup_elem(&addresses, &index);
+	return a ? a->mss : 0;
+}
+
 static __always_inline const struct mss_rule *mss_rule_for(__u32 entry, __u32 egress)
 {
-	__u32 index = entry >> CLASS_MSS_SHIFT;
+	__u32 index = mss_list(entry);
 	const struct mss_rule *rule;
 
 	for (int i = 0; i < MSS_RULE_STEPS && index; i++) {

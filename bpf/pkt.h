@@ -19,6 +19,7 @@ struct pkt {
 	const struct l3 *l3;
 	struct port_counters *counters;
 	struct scratch *scratch;
+	__u32 ifindex;		/* of the port */
 	__u32 bytes;		/* of the whole frame */
 	__u32 family;		/* constant in each copy of the stages */
 	__u32 offset;		/* of the IP header, likewise */
@@ -30,6 +31,9 @@ struct pkt {
 	__u32 source;		/* prefix table entries */
 	__u32 destination;
 	__u32 egress;		/* L3 ifindex */
+	/* of the balance lane */
+	const struct service *service;	/* it is for one */
+	__u32 hash;		/* of its flow */
 };
 
 static __always_inline void *header(const struct pkt *p, __u32 offset)

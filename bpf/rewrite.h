@@ -4,17 +4,23 @@
  * can still be given back; then writes headers.
  */
 #pragma once
+#include "answer.h"
 #include "clamp.h"
+#include "encapsulate.h"
 #include "pkt.h"
 
-static __always_inline __u32 l2_bytes(__u32 flags, __u32 tagged)
+/* What a frame that can't be resized comes to: of the forward lane only, it can be given back. */
+static __always_inline enum reason no_room(const struct mutation *m, int changed)
 {
-	return ETH_HLEN + (flags & tagged ? VLAN_HLEN : 0);
+	if (m->flags & MUTATE_ANSWER)
+		return drop_too_big;
+	return changed || m->flags & MUTATE_BALANCE ? drop_emit : pass_no_headroom;
 }
 
 static __always_inline enum reason resize(struct xdp_md *ctx, const struct mutation *m)
 {
-	int head = l2_bytes(m->flags, MUTATE_TAGGED_IN) - l2_bytes(m->flags, MUTATE_TAGGED_OUT);
+	int head = l2_bytes(m->flags, MUTATE_TAGGED_IN) - l2_bytes(m->flags, MUTATE_TAGGED_OUT) -
+		   outer_bytes(m->flags) - answer_bytes(m->flags);
 	int tail = m->length - m->bytes;
 	int changed = 0;
 
@@ -22,27 +28,11 @@ static __always_inline enum reason resize(struct xdp_md *ctx, const struct mutat
 		changed = !bpf_xdp_adjust_tail(ctx, tail);
 		/* Padding that finds no room is left to the device. */
 		if (!changed && tail < 0)
-			return pass_no_headroom;
+			return no_room(m, changed);
 	}
 	if (head && bpf_xdp_adjust_head(ctx, head))
-		return changed ? drop_emit : pass_no_headroom;
+		return no_room(m, changed);
 	return NEXT;
-}
-
-/* The ethertype of the IP packet is in its place: it has moved with the packet. */
-static __always_inline void write_l2(void *at, const struct mutation *m)
-{
-	const __u32 *macs = (const __u32 *)m->dmac;
-	__u32 *to = at;
-	__be16 *tag = at + 2 * sizeof(m->dmac);
-
-	to[0] = macs[0];
-	to[1] = macs[1];
-	to[2] = macs[2];
-	if (m->flags & MUTATE_TAGGED_OUT) {
-		tag[0] = bpf_htons(ETH_P_8021Q);
-		tag[1] = m->tci;
-	}
 }
 
 /* l2: bytes of the L2 header, a constant in each copy. */
@@ -76,7 +66,19 @@ static __always_inline void write_mss(struct xdp_md *ctx, struct scratch *s)
 	struct tcphdr *tcp = data(ctx) + ip + header;
 
 	if ((void *)(tcp + 1) <= data_end(ctx))
-		clamp_mss(tcp, data_end(ctx), m->transport, m->mss, &s->option);
+		clamp_mss(tcp, data_end(ctx), m->transport, m->mss, &s->walk);
+}
+
+/* l2 as above. */
+static __always_inline enum reason write_frame(struct xdp_md *ctx, struct scratch *s, __u32 l2)
+{
+	const struct mutation *m = &s->mutation;
+
+	if (m->flags & MUTATE_TUNNEL)
+		return encapsulate(ctx, s, l2);
+	if (m->flags & MUTATE_ANSWER)
+		return answer(ctx, m, l2);
+	return write_headers(ctx, m, l2);
 }
 
 static __always_inline enum reason rewrite(struct xdp_md *ctx, struct scratch *s)
@@ -87,9 +89,9 @@ static __always_inline enum reason rewrite(struct xdp_md *ctx, struct scratch *s
 	if (reason != NEXT)
 		return reason;
 	if (m->flags & MUTATE_TAGGED_OUT)
-		reason = write_headers(ctx, m, ETH_HLEN + VLAN_HLEN);
+		reason = write_frame(ctx, s, ETH_HLEN + VLAN_HLEN);
 	else
-		reason = write_headers(ctx, m, ETH_HLEN);
+		reason = write_frame(ctx, s, ETH_HLEN);
 	if (reason == NEXT && m->mss)
 		write_mss(ctx, s);
 	return reason;

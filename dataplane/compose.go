@@ -11,7 +11,7 @@ import (
 	"clearway/lpm"
 )
 
-// classMSSShift is CLASS_MSS_SHIFT in bpf/abi.h.
+// classMSSShift is CLASS_INDEX_SHIFT in bpf/abi.h.
 const classMSSShift = 8
 
 var everything = []netip.Prefix{

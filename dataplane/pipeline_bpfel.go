@@ -13,10 +13,76 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type pipelineAddress struct {
+	_      structs.HostLayout
+	Mss    uint32
+	Many   uint32
+	AnyTcp uint32
+	AnyUdp uint32
+	Port   [6]struct {
+		_        structs.HostLayout
+		Port     uint16
+		Protocol uint16
+		Service  uint32
+	}
+}
+
+type pipelineBackend struct {
+	_       structs.HostLayout
+	Address [4]uint32
+	Dmac    [6]uint8
+	Vid     uint16
+	Smac    [6]uint8
+	Flags   uint16
+	Device  uint32
+	Port    uint32
+	Egress  uint32
+	Mtu     uint32
+	Counter uint32
+	Weight  uint16
+	State   uint8
+	Order   uint8
+}
+
+type pipelineBackendBit uint32
+
+const (
+	pipelineBackendBitBACKEND_ALIVE    pipelineBackendBit = 1
+	pipelineBackendBitBACKEND_ACCEPT   pipelineBackendBit = 2
+	pipelineBackendBitBACKEND_IPV6     pipelineBackendBit = 4
+	pipelineBackendBitBACKEND_RESOLVED pipelineBackendBit = 8
+	pipelineBackendBitBACKEND_UP       pipelineBackendBit = 16
+	pipelineBackendBitBACKEND_NATIVE   pipelineBackendBit = 32
+	pipelineBackendBitBACKEND_FRAGS    pipelineBackendBit = 64
+)
+
+type pipelineBalanceSettings struct {
+	_            structs.HostLayout
+	Source4      uint32
+	Source4Hosts uint32
+	Source6      [4]uint32
+	Source6Hosts uint32
+	GuePort      uint32
+	IcmpRate     uint32
+}
+
 type pipelineBpfDevmapVal struct {
 	_       structs.HostLayout
 	Ifindex uint32
 }
+
+type pipelineChoice uint32
+
+const (
+	pipelineChoiceCHOICE_NONE     pipelineChoice = 0
+	pipelineChoiceCHOICE_SETTLED  pipelineChoice = 1
+	pipelineChoiceCHOICE_RECORD   pipelineChoice = 2
+	pipelineChoiceCHOICE_CUR      pipelineChoice = 3
+	pipelineChoiceCHOICE_BASE     pipelineChoice = 4
+	pipelineChoiceCHOICE_NEW_CUR  pipelineChoice = 5
+	pipelineChoiceCHOICE_NEW_BASE pipelineChoice = 6
+	pipelineChoiceCHOICE_FULL     pipelineChoice = 7
+)
 
 type pipelineClassBit uint32
 
@@ -27,7 +93,20 @@ const (
 	pipelineClassBitCLASS_NOT_SOURCE      pipelineClassBit = 8
 	pipelineClassBitCLASS_NOT_DESTINATION pipelineClassBit = 16
 	pipelineClassBitCLASS_EXCEPTION       pipelineClassBit = 32
+	pipelineClassBitCLASS_SERVICE         pipelineClassBit = 64
 )
+
+type pipelineClock struct {
+	_       structs.HostLayout
+	Seconds uint32
+	Refresh uint32
+}
+
+type pipelineCounter struct {
+	_       structs.HostLayout
+	Packets uint64
+	Bytes   uint64
+}
 
 type pipelineEgress struct {
 	_      structs.HostLayout
@@ -46,10 +125,38 @@ const (
 )
 
 type pipelineExported struct {
-	_         structs.HostLayout
-	ClassBit  uint32
-	L3Bit     uint32
-	EgressBit uint32
+	_          structs.HostLayout
+	ClassBit   uint32
+	L3Bit      uint32
+	EgressBit  uint32
+	ServiceBit uint32
+	SlotBit    uint32
+	BackendBit uint32
+	Choice     uint32
+	TableBlock struct {
+		_    structs.HostLayout
+		Slot [16]uint32
+	}
+	Flow struct {
+		_       structs.HostLayout
+		Backend uint16
+		Flags   uint16
+		Seen    uint32
+	}
+}
+
+type pipelineFlow struct {
+	_       structs.HostLayout
+	Backend uint16
+	Flags   uint16
+	Seen    uint32
+}
+
+type pipelineFlowKey struct {
+	_       structs.HostLayout
+	Service uint32
+	Ports   uint32
+	Source  [4]uint32
 }
 
 type pipelineL3 struct {
@@ -87,16 +194,8 @@ type pipelinePort struct {
 
 type pipelinePortCounters struct {
 	_        structs.HostLayout
-	Received struct {
-		_       structs.HostLayout
-		Packets uint64
-		Bytes   uint64
-	}
-	Reasons [31]struct {
-		_       structs.HostLayout
-		Packets uint64
-		Bytes   uint64
-	}
+	Received pipelineCounter
+	Reasons  [39]pipelineCounter
 }
 
 type pipelinePrefixBlock struct {
@@ -113,32 +212,40 @@ const (
 	pipelineReasonPassNotIp           pipelineReason = 3
 	pipelineReasonPassNotOurs         pipelineReason = 4
 	pipelineReasonPassHeader          pipelineReason = 5
-	pipelineReasonPassFragment        pipelineReason = 6
-	pipelineReasonPassNdp             pipelineReason = 7
-	pipelineReasonPassAddress         pipelineReason = 8
-	pipelineReasonPassLocal           pipelineReason = 9
-	pipelineReasonPassTtl             pipelineReason = 10
-	pipelineReasonPassNoMatch         pipelineReason = 11
-	pipelineReasonDropBlocked         pipelineReason = 12
-	pipelineReasonDryRunBlock         pipelineReason = 13
-	pipelineReasonPassException       pipelineReason = 14
-	pipelineReasonPassPolicy          pipelineReason = 15
-	pipelineReasonPassRpf             pipelineReason = 16
-	pipelineReasonPassNotForwarding   pipelineReason = 17
-	pipelineReasonDropBlackhole       pipelineReason = 18
-	pipelineReasonPassUnreachable     pipelineReason = 19
-	pipelineReasonPassNoRoute         pipelineReason = 20
-	pipelineReasonPassNoNeighbour     pipelineReason = 21
-	pipelineReasonPassMtu             pipelineReason = 22
-	pipelineReasonPassFibError        pipelineReason = 23
-	pipelineReasonPassHairpin         pipelineReason = 24
-	pipelineReasonPassNotRedirectable pipelineReason = 25
-	pipelineReasonDryRun              pipelineReason = 26
-	pipelineReasonPassNoFinalize      pipelineReason = 27
-	pipelineReasonPassNoHeadroom      pipelineReason = 28
-	pipelineReasonDropEmit            pipelineReason = 29
-	pipelineReasonForward             pipelineReason = 30
-	pipelineReasonREASONS             pipelineReason = 31
+	pipelineReasonDropHeader          pipelineReason = 6
+	pipelineReasonDropFragment        pipelineReason = 7
+	pipelineReasonDropNoBackend       pipelineReason = 8
+	pipelineReasonDropTtl             pipelineReason = 9
+	pipelineReasonDropNoNeighbour     pipelineReason = 10
+	pipelineReasonDropTooBig          pipelineReason = 11
+	pipelineReasonPassFragment        pipelineReason = 12
+	pipelineReasonPassNdp             pipelineReason = 13
+	pipelineReasonPassAddress         pipelineReason = 14
+	pipelineReasonPassLocal           pipelineReason = 15
+	pipelineReasonPassTtl             pipelineReason = 16
+	pipelineReasonPassNoMatch         pipelineReason = 17
+	pipelineReasonDropBlocked         pipelineReason = 18
+	pipelineReasonDryRunBlock         pipelineReason = 19
+	pipelineReasonPassException       pipelineReason = 20
+	pipelineReasonPassPolicy          pipelineReason = 21
+	pipelineReasonPassRpf             pipelineReason = 22
+	pipelineReasonPassNotForwarding   pipelineReason = 23
+	pipelineReasonDropBlackhole       pipelineReason = 24
+	pipelineReasonPassUnreachable     pipelineReason = 25
+	pipelineReasonPassNoRoute         pipelineReason = 26
+	pipelineReasonPassNoNeighbour     pipelineReason = 27
+	pipelineReasonPassMtu             pipelineReason = 28
+	pipelineReasonPassFibError        pipelineReason = 29
+	pipelineReasonPassHairpin         pipelineReason = 30
+	pipelineReasonPassNotRedirectable pipelineReason = 31
+	pipelineReasonDryRun              pipelineReason = 32
+	pipelineReasonPassNoFinalize      pipelineReason = 33
+	pipelineReasonDropNoFinalize      pipelineReason = 34
+	pipelineReasonPassNoHeadroom      pipelineReason = 35
+	pipelineReasonDropEmit            pipelineReason = 36
+	pipelineReasonForward             pipelineReason = 37
+	pipelineReasonBalance             pipelineReason = 38
+	pipelineReasonREASONS             pipelineReason = 39
 )
 
 type pipelineScratch struct {
@@ -160,19 +267,80 @@ type pipelineScratch struct {
 		Dmac       [6]uint8
 	}
 	Mutation struct {
-		_         structs.HostLayout
-		Dmac      [6]uint8
-		Smac      [6]uint8
-		Tci       uint16
-		Mss       uint16
-		Device    uint32
-		Bytes     uint32
-		Length    uint32
-		Transport uint32
-		Slot      uint32
-		Flags     uint32
+		_           structs.HostLayout
+		Dmac        [6]uint8
+		Smac        [6]uint8
+		Tci         uint16
+		Mss         uint16
+		Device      uint32
+		Bytes       uint32
+		Length      uint32
+		Transport   uint32
+		Slot        uint32
+		Flags       uint32
+		Source      [4]uint32
+		Destination [4]uint32
+		Flow        uint32
+		Tos         uint16
+		SourcePort  uint16
+		Packet      uint32
+		Mtu         uint32
+		Service     uint32
+		Backend     uint32
 	}
-	Option uint32
+	FlowKey      pipelineFlowKey
+	ServicePort  pipelineServicePortKey
+	Walk         uint32
+	FlowBits     uint32
+	FlowProtocol uint32
+	Answers      uint32
+	AnswerWindow uint64
+	Flow         uint64
+}
+
+type pipelineService struct {
+	_     structs.HostLayout
+	Seed  uint64
+	Id    uint32
+	First uint32
+	Size  uint32
+	Flags uint32
+}
+
+type pipelineServiceBit uint32
+
+const (
+	pipelineServiceBitSERVICE_IPV6            pipelineServiceBit = 1
+	pipelineServiceBitSERVICE_GUE             pipelineServiceBit = 2
+	pipelineServiceBitSERVICE_L2              pipelineServiceBit = 4
+	pipelineServiceBitSERVICE_AFFINITY_SOURCE pipelineServiceBit = 8
+	pipelineServiceBitSERVICE_NO_START        pipelineServiceBit = 16
+	pipelineServiceBitSERVICE_ALWAYS          pipelineServiceBit = 32
+	pipelineServiceBitSERVICE_NEVER           pipelineServiceBit = 64
+)
+
+type pipelineServiceCounters struct {
+	_         structs.HostLayout
+	Dropped   pipelineCounter
+	Recorded  uint64
+	TrackFull uint64
+}
+
+type pipelineServiceNote struct {
+	_         structs.HostLayout
+	Name      [64]uint8
+	Address   [4]uint32
+	Ports     [32]uint16
+	PortCount uint16
+	Protocol  uint16
+	Capacity  uint32
+}
+
+type pipelineServicePortKey struct {
+	_        structs.HostLayout
+	Address  uint32
+	Port     uint16
+	Protocol uint16
 }
 
 type pipelineSettings struct {
@@ -182,6 +350,18 @@ type pipelineSettings struct {
 	Policy4 uint32
 	Policy6 uint32
 	Mss     uint32
+}
+
+type pipelineSlotBit uint32
+
+const (
+	pipelineSlotBitSLOT_LOOKUP pipelineSlotBit = 1073741824
+	pipelineSlotBitSLOT_RECORD pipelineSlotBit = 2147483648
+)
+
+type pipelineTableBlock struct {
+	_    structs.HostLayout
+	Slot [16]uint32
 }
 
 type pipelineTrace struct {
@@ -199,6 +379,13 @@ type pipelineTrace struct {
 	Mss         uint16
 	Dmac        [6]uint8
 	Smac        [6]uint8
+	Service     uint32
+	Hash        uint32
+	Slot        uint32
+	SlotWord    uint32
+	Choice      uint32
+	Backend     uint32
+	BackendMtu  uint32
 }
 
 type pipelineVlanBlock struct {
@@ -210,24 +397,36 @@ type pipelineVlanBlock struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	pipelineMapCounters  = "counters"
-	pipelineMapEgresses  = "egresses"
-	pipelineMapL3s       = "l3s"
-	pipelineMapMssRules  = "mss_rules"
-	pipelineMapPorts     = "ports"
-	pipelineMapPrefixes  = "prefixes"
-	pipelineMapPrograms  = "programs"
-	pipelineMapScratches = "scratches"
-	pipelineMapTxDevices = "tx_devices"
-	pipelineMapVlans     = "vlans"
-	pipelineProgDecide   = "decide"
-	pipelineProgFinalize = "finalize"
-	pipelineVarExplain   = "explain"
-	pipelineVarExported  = "exported"
-	pipelineVarFrags     = "frags"
-	pipelineVarSettings  = "settings"
-	pipelineVarSkipNeigh = "skip_neigh"
-	pipelineVarTrace     = "trace"
+	pipelineMapAddresses       = "addresses"
+	pipelineMapBackendCounters = "backend_counters"
+	pipelineMapBackends        = "backends"
+	pipelineMapCounters        = "counters"
+	pipelineMapEgresses        = "egresses"
+	pipelineMapFlows           = "flows"
+	pipelineMapFlowsLru        = "flows_lru"
+	pipelineMapL3s             = "l3s"
+	pipelineMapMssRules        = "mss_rules"
+	pipelineMapPorts           = "ports"
+	pipelineMapPrefixes        = "prefixes"
+	pipelineMapPrograms        = "programs"
+	pipelineMapScratches       = "scratches"
+	pipelineMapServiceCounters = "service_counters"
+	pipelineMapServiceNotes    = "service_notes"
+	pipelineMapServicePorts    = "service_ports"
+	pipelineMapServices        = "services"
+	pipelineMapTables          = "tables"
+	pipelineMapTxDevices       = "tx_devices"
+	pipelineMapVlans           = "vlans"
+	pipelineProgDecide         = "decide"
+	pipelineProgFinalize       = "finalize"
+	pipelineVarClock           = "clock"
+	pipelineVarExplain         = "explain"
+	pipelineVarExported        = "exported"
+	pipelineVarFrags           = "frags"
+	pipelineVarSettings        = "settings"
+	pipelineVarShared          = "shared"
+	pipelineVarSkipNeigh       = "skip_neigh"
+	pipelineVarTrace           = "trace"
 )
 
 // loadPipeline returns the embedded CollectionSpec for pipeline.
@@ -280,26 +479,38 @@ type pipelineProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type pipelineMapSpecs struct {
-	Counters  *ebpf.MapSpec `ebpf:"counters"`
-	Egresses  *ebpf.MapSpec `ebpf:"egresses"`
-	L3s       *ebpf.MapSpec `ebpf:"l3s"`
-	MssRules  *ebpf.MapSpec `ebpf:"mss_rules"`
-	Ports     *ebpf.MapSpec `ebpf:"ports"`
-	Prefixes  *ebpf.MapSpec `ebpf:"prefixes"`
-	Programs  *ebpf.MapSpec `ebpf:"programs"`
-	Scratches *ebpf.MapSpec `ebpf:"scratches"`
-	TxDevices *ebpf.MapSpec `ebpf:"tx_devices"`
-	Vlans     *ebpf.MapSpec `ebpf:"vlans"`
+	Addresses       *ebpf.MapSpec `ebpf:"addresses"`
+	BackendCounters *ebpf.MapSpec `ebpf:"backend_counters"`
+	Backends        *ebpf.MapSpec `ebpf:"backends"`
+	Counters        *ebpf.MapSpec `ebpf:"counters"`
+	Egresses        *ebpf.MapSpec `ebpf:"egresses"`
+	Flows           *ebpf.MapSpec `ebpf:"flows"`
+	FlowsLru        *ebpf.MapSpec `ebpf:"flows_lru"`
+	L3s             *ebpf.MapSpec `ebpf:"l3s"`
+	MssRules        *ebpf.MapSpec `ebpf:"mss_rules"`
+	Ports           *ebpf.MapSpec `ebpf:"ports"`
+	Prefixes        *ebpf.MapSpec `ebpf:"prefixes"`
+	Programs        *ebpf.MapSpec `ebpf:"programs"`
+	Scratches       *ebpf.MapSpec `ebpf:"scratches"`
+	ServiceCounters *ebpf.MapSpec `ebpf:"service_counters"`
+	ServiceNotes    *ebpf.MapSpec `ebpf:"service_notes"`
+	ServicePorts    *ebpf.MapSpec `ebpf:"service_ports"`
+	Services        *ebpf.MapSpec `ebpf:"services"`
+	Tables          *ebpf.MapSpec `ebpf:"tables"`
+	TxDevices       *ebpf.MapSpec `ebpf:"tx_devices"`
+	Vlans           *ebpf.MapSpec `ebpf:"vlans"`
 }
 
 // pipelineVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type pipelineVariableSpecs struct {
+	Clock     *ebpf.VariableSpec `ebpf:"clock"`
 	Explain   *ebpf.VariableSpec `ebpf:"explain"`
 	Exported  *ebpf.VariableSpec `ebpf:"exported"`
 	Frags     *ebpf.VariableSpec `ebpf:"frags"`
 	Settings  *ebpf.VariableSpec `ebpf:"settings"`
+	Shared    *ebpf.VariableSpec `ebpf:"shared"`
 	SkipNeigh *ebpf.VariableSpec `ebpf:"skip_neigh"`
 	Trace     *ebpf.VariableSpec `ebpf:"trace"`
 }
@@ -324,28 +535,48 @@ func (o *pipelineObjects) Close() error {
 //
 // It can be passed to loadPipelineObjects or ebpf.CollectionSpec.LoadAndAssign.
 type pipelineMaps struct {
-	Counters  *ebpf.Map `ebpf:"counters"`
-	Egresses  *ebpf.Map `ebpf:"egresses"`
-	L3s       *ebpf.Map `ebpf:"l3s"`
-	MssRules  *ebpf.Map `ebpf:"mss_rules"`
-	Ports     *ebpf.Map `ebpf:"ports"`
-	Prefixes  *ebpf.Map `ebpf:"prefixes"`
-	Programs  *ebpf.Map `ebpf:"programs"`
-	Scratches *ebpf.Map `ebpf:"scratches"`
-	TxDevices *ebpf.Map `ebpf:"tx_devices"`
-	Vlans     *ebpf.Map `ebpf:"vlans"`
+	Addresses       *ebpf.Map `ebpf:"addresses"`
+	BackendCounters *ebpf.Map `ebpf:"backend_counters"`
+	Backends        *ebpf.Map `ebpf:"backends"`
+	Counters        *ebpf.Map `ebpf:"counters"`
+	Egresses        *ebpf.Map `ebpf:"egresses"`
+	Flows           *ebpf.Map `ebpf:"flows"`
+	FlowsLru        *ebpf.Map `ebpf:"flows_lru"`
+	L3s             *ebpf.Map `ebpf:"l3s"`
+	MssRules        *ebpf.Map `ebpf:"mss_rules"`
+	Ports           *ebpf.Map `ebpf:"ports"`
+	Prefixes        *ebpf.Map `ebpf:"prefixes"`
+	Programs        *ebpf.Map `ebpf:"programs"`
+	Scratches       *ebpf.Map `ebpf:"scratches"`
+	ServiceCounters *ebpf.Map `ebpf:"service_counters"`
+	ServiceNotes    *ebpf.Map `ebpf:"service_notes"`
+	ServicePorts    *ebpf.Map `ebpf:"service_ports"`
+	Services        *ebpf.Map `ebpf:"services"`
+	Tables          *ebpf.Map `ebpf:"tables"`
+	TxDevices       *ebpf.Map `ebpf:"tx_devices"`
+	Vlans           *ebpf.Map `ebpf:"vlans"`
 }
 
 func (m *pipelineMaps) Close() error {
 	return _PipelineClose(
+		m.Addresses,
+		m.BackendCounters,
+		m.Backends,
 		m.Counters,
 		m.Egresses,
+		m.Flows,
+		m.FlowsLru,
 		m.L3s,
 		m.MssRules,
 		m.Ports,
 		m.Prefixes,
 		m.Programs,
 		m.Scratches,
+		m.ServiceCounters,
+		m.ServiceNotes,
+		m.ServicePorts,
+		m.Services,
+		m.Tables,
 		m.TxDevices,
 		m.Vlans,
 	)
@@ -355,10 +586,12 @@ func (m *pipelineMaps) Close() error {
 //
 // It can be passed to loadPipelineObjects or ebpf.CollectionSpec.LoadAndAssign.
 type pipelineVariables struct {
+	Clock     *ebpf.Variable `ebpf:"clock"`
 	Explain   *ebpf.Variable `ebpf:"explain"`
 	Exported  *ebpf.Variable `ebpf:"exported"`
 	Frags     *ebpf.Variable `ebpf:"frags"`
 	Settings  *ebpf.Variable `ebpf:"settings"`
+	Shared    *ebpf.Variable `ebpf:"shared"`
 	SkipNeigh *ebpf.Variable `ebpf:"skip_neigh"`
 	Trace     *ebpf.Variable `ebpf:"trace"`
 }

@@ -42,8 +42,11 @@ struct iphdr {
 	__be32 daddr;
 };
 
+#define IP_DF 0x4000
 #define IP_MF 0x2000
 #define IP_OFFSET 0x1fff
+#define IP_TTL 64	/* of packets made here, RFC 1700 */
+#define IP_TOS_CONTROL 0xc0	/* internetwork control, RFC 1812 4.3.2.5 */
 
 /* RFC 8200 */
 struct ipv6hdr {
@@ -56,12 +59,27 @@ struct ipv6hdr {
 };
 
 #define IPV6_FLOWINFO_MASK 0x0fffffff
+#define IPV6_FLOWLABEL_MASK 0x000fffff
+#define IPV6_MIN_MTU 1280
+
+/* The part that extension headers have in common, and a fragment header whole. */
+struct ip6_extension {
+	__u8 nexthdr;
+	__u8 length;
+	__be16 fragment;	/* offset, reserved, more */
+	__be32 id;
+};
+
+#define IP6_OFFSET 0xfff8
 
 enum {
 	IPPROTO_HOPOPTS = 0,
+	IPPROTO_ICMP = 1,
+	IPPROTO_IPIP = 4,
 	IPPROTO_TCP = 6,
 	IPPROTO_UDP = 17,
 	IPPROTO_DCCP = 33,
+	IPPROTO_IPV6 = 41,
 	IPPROTO_ROUTING = 43,
 	IPPROTO_FRAGMENT = 44,
 	IPPROTO_ESP = 50,
@@ -91,6 +109,35 @@ struct tcphdr {
 };
 
 #define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_ACK 0x10
+
+/* RFC 768 */
+struct udphdr {
+	__be16 source;
+	__be16 dest;
+	__be16 len;
+	__be16 check;
+};
+
+/* RFC 792, RFC 4443 */
+struct icmphdr {
+	__u8 type;
+	__u8 code;
+	__be16 check;
+	__be16 unused;	/* IPv6: the upper half of the MTU */
+	__be16 mtu;
+};
+
+enum {
+	ICMP_UNREACHABLE = 3,
+	ICMP_TIME_EXCEEDED = 11,
+	ICMP_PARAMETER = 12,
+	ICMP_CODE_TOO_BIG = 4,	/* of ICMP_UNREACHABLE */
+	ICMP6_UNREACHABLE = 1,
+	ICMP6_TOO_BIG = 2,
+	ICMP6_PARAMETER = 4,
+};
 
 #define NDP_FIRST 133	/* router solicitation, RFC 4861 */
 #define NDP_LAST 137	/* redirect */

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Which backend a flow goes to: the one of its slot, unless the slot has changed
+ * its owner and the flow was there before. Package tracking has the same in Go,
+ * and tells why.
+ */
+#pragma once
+#include "find_service.h"
+
+#define HASH_FACTOR 0x9fb21c651e98df25ull
+
+/* Even a low bit of x changes all of the upper half. */
+static __always_inline __u64 hash_mix(__u64 x)
+{
+	x ^= x >> 32;
+	x *= HASH_FACTOR;
+	x ^= x >> 29;
+	x *= HASH_FACTOR;
+	return x ^ x >> 32;
+}
+
+static __always_inline __u64 hash_step(__u64 x)
+{
+	x *= HASH_FACTOR;
+	return x ^ x >> 32;
+}
+
+static __always_inline __u32 flow_hash(const struct pkt *p, const struct flow_key *f)
+{
+	__u64 seed = p->service->seed;
+	const __be32 *a = f->source;
+
+	if (p->family == AF_INET)
+		return hash_mix(seed ^ ((__u64)a[0] << 32 | f->ports)) >> 32;
+	return hash_mix(hash_step(hash_step(seed ^ ((__u64)a[1] << 32 | a[0])) ^
+				  ((__u64)a[3] << 32 | a[2])) ^ f->ports) >> 32;
+}
+
+/* The word of the flow's slot; 0: nobody's. A table is never looked up with a constant. */
+static __always_inline __u32 find_slot(const struct pkt *p, __u32 number)
+{
+	__u32 slot = (__u64)p->hash * p->service->size >> 32;
+	__u32 index = slot / TABLE_BLOCK_SLOTS;
+	const struct table_block *block;
+	void *table;
+
+	table = bpf_map_lookup_elem(&tables, &number);
+	if (!table)
+		return 0;
+	block = bpf_map_lookup_elem(table, &index);
+	if (!block)
+		return 0;
+	if (explain) {
+		trace.slot = slot;
+		trace.slot_word = block->slot[slot % TABLE_BLOCK_SLOTS];
+	}
+	return block->slot[slot % TABLE_BLOCK_SLOTS];
+}
+
+static __always_inline __u32 choice_is(enum choice choice, __u32 backend)
+{
+	if (explain)
+		trace.choice = choice;
+	return backend;
+}
+
+static __always_inline __u32 backend_flags(const struct service *s, __u32 backend)
+{
+	__u32 index = s->first + backend;
+	const struct backend *b = bpf_map_lookup_elem(&backends, &index);
+
+	return backend && b ? b->flags : 0;
+}
+
+/* A record is written as one word, so that nobody sees half of one. */
+static __always_inline __u64 flow_word(__u32 backend, __u32 flags)
+{
+	return backend | flags << 16 | (__u64)clock.seconds << 32;
+}
+
+static __always_inline void write_flow(struct flow *f, __u32 backend, __u32 flags)
+{
+	if (!explain)
+		*(volatile __u64 *)f = flow_word(backend, flags);
+}
+
+/* Whether there is now a record. */
+static __always_inline int insert_flow(struct pkt *p, __u32 backend, __u32 flags)
+{
+	__u64 *word = &p->scratch->flow;
+	__u32 id = p->service->id;
+	struct service_counters *c;
+	long failed;
+
+	if (explain)
+		return 1;
+	*word = flow_word(backend, flags);
+	if (p->service->flags & SERVICE_ALWAYS)
+		failed = bpf_map_update_elem(&flows_lru, &p->scratch->flow_key, word, BPF_ANY);
+	else
+		failed = bpf_map_update_elem(&flows, &p->scratch->flow_key, word, BPF_ANY);
+	c = bpf_map_lookup_elem(&service_counters, &id);
+	if (!c)
+		return !failed;
+	if (failed)
+		c->track_full++;
+	else
+		c->recorded++;
+	return !failed;
+}
+
+static __always_inline struct flow *find_record(struct pkt *p)
+{
+	struct flow_key *key = &p->scratch->flow_key;
+
+	key->service = p->service->id;
+	if (p->service->flags & SERVICE_ALWAYS)
+		return bpf_map_lookup_elem(&flows_lru, key);
+	return bpf_map_lookup_elem(&flows, key);
+}
+
+/* Flags of a TCP packet; 0 where it ends before them, and of anything else. */
+static __always_inline __u32 tcp_flags(const struct pkt *p)
+{
+	__u32 ip = ip_header_bytes(p);
+	const struct tcphdr *tcp = header(p, p->offset + ip);
+
+	if (p->scratch->flow_protocol != IPPROTO_TCP || p->scratch->flow_bits ||
+	    (void *)(&tcp->flags + 1) > p->end ||
+	    p->length < ip + sizeof(*tcp))
+		return 0;
+	return tcp->flags;
+}
+
+/* The record holds: the flow keeps its backend. */
+static __always_inline __u32 keep(struct flow *f, __u32 backend, int start)
+{
+	__u32 flags = f->flags | (start ? 0 : FLOW_CONFIRMED);
+
+	if (flags != f->flags || clock.seconds - f->seen >= clock.refresh)
+		write_flow(f, backend, flags);
+	return choice_is(CHOICE_RECORD, backend);
+}
+
+static __always_inline __u32 choose_unsettled(struct pkt *p, __u32 word)
+{
+	__u32 cur = word & SLOT_CUR, base = word >> SLOT_BASE_SHIFT & SLOT_CUR;
+	__u32 tcp = tcp_flags(p);
+	int start = (tcp & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN &&
+		    !(p->service->flags & SERVICE_NO_START);
+	struct flow *f = find_record(p);
+	__u32 want;
+
+	if (f) {
+		__u32 backend = f->backend, need = BACKEND_ALIVE | (start ? BACKEND_ACCEPT : 0);
+
+		if ((backend_flags(p->service, backend) & need) == need)
+			return keep(f, backend, start);
+	}
+	if (start)
+		want = cur;
+	else
+		want = backend_flags(p->service, base) & BACKEND_ALIVE ? base : cur;
+	if (!start && (tcp & TCP_RST || p->scratch->flow_bits & FLOW_QUOTED))
+		return choice_is(want == cur ? CHOICE_CUR : CHOICE_BASE, want);
+	/* Nothing to remember: it goes where flows without a record go, now and later. */
+	if ((start ? cur == base : want == cur) && !(word & SLOT_RECORD)) {
+		if (f)
+			write_flow(f, cur, start ? 0 : FLOW_CONFIRMED);
+		return choice_is(CHOICE_CUR, cur);
+	}
+	if (insert_flow(p, want, start ? 0 : FLOW_CONFIRMED))
+		return choice_is(want == cur ? CHOICE_NEW_CUR : CHOICE_NEW_BASE, want);
+	if (start && backend_flags(p->service, base) & BACKEND_ACCEPT)
+		want = base;
+	return choice_is(CHOICE_FULL, want);
+}
+
+/* The backend of the service that the packet goes to; 0: nobody. */
+static __always_inline __u32 choose(struct pkt *p, __u32 number)
+{
+	__u32 word, cur;
+
+	if (p->service->flags & SERVICE_AFFINITY_SOURCE)
+		p->scratch->flow_key.ports = 0;
+	p->hash = flow_hash(p, &p->scratch->flow_key);
+	word = find_slot(p, number);
+	cur = word & SLOT_CUR;
+	if (word == (cur | cur << SLOT_BASE_SHIFT))
+		return choice_is(CHOICE_SETTLED, cur);
+	return choose_unsettled(p, word);
+}
