@@ -24,9 +24,6 @@ func (v *validator) forward(c rawForward, limits Limits, limit *item[int]) Forwa
 	v.overlaps(allow, block)
 	v.fib(c.fib)
 	clamps := v.mssClamps(c.mssClamp)
-	if len(allow) == 0 && v.errors == 0 {
-		v.warnf(c.place, "forward.allow is empty: every packet is left to Linux")
-	}
 	return Forward{
 		Allow: bare(allow), Block: bare(block),
 		DryRun: isSet(c.dryRun), Hairpin: isSet(c.hairpin),

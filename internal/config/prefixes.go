@@ -126,10 +126,10 @@ func containing(outer []prefixAt, p netip.Prefix) bool {
 	return after > 0 && outer[after-1].value.Contains(p.Addr())
 }
 
-func bare(list []prefixAt) []netip.Prefix {
-	out := make([]netip.Prefix, len(list))
-	for i, p := range list {
-		out[i] = p.value
+func bare[T any](list []item[T]) []T {
+	out := make([]T, len(list))
+	for i, value := range list {
+		out[i] = value.value
 	}
 	return out
 }

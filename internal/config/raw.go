@@ -10,6 +10,7 @@ type raw struct {
 	runtime    rawRuntime
 	interfaces []rawInterface
 	forward    rawForward
+	balance    rawBalance
 	limits     rawLimits
 }
 
@@ -40,16 +41,16 @@ type rawMSSClamp struct {
 type rawLimits struct {
 	broken                                   bool // something in it could not be read
 	allow, interfaces, l3Interfaces, ifindex *item[int]
+	services, backends, flows                *item[int]
 }
 
-// topLevel are the sections of a config. balance and punt come with their
-// lanes.
+// topLevel are the sections of a config. punt comes with its lane.
 func topLevel(r *reader, c *raw) fields {
 	return fields{
 		"runtime":    func(e entry) { c.runtime.read(r, e) },
 		"interfaces": func(e entry) { c.readInterfaces(r, e) },
 		"forward":    func(e entry) { c.forward.read(r, e) },
-		"balance":    nil,
+		"balance":    func(e entry) { c.balance.read(r, e) },
 		"punt":       nil,
 		"limits":     func(e entry) { c.limits.read(r, e) },
 	}
@@ -111,9 +112,9 @@ func (c *rawLimits) read(r *reader, e entry) {
 		"interfaces":    r.number(&c.interfaces),
 		"l3-interfaces": r.number(&c.l3Interfaces),
 		"ifindex":       r.number(&c.ifindex),
-		"services":      nil,
-		"backends":      nil,
-		"flows":         nil,
+		"services":      r.number(&c.services),
+		"backends":      r.number(&c.backends),
+		"flows":         r.number(&c.flows),
 	})
 	c.broken = r.errors > before
 }

@@ -19,10 +19,13 @@ import (
 // The defaults that are no zero values. Those of limits stand with their
 // ranges.
 const (
-	defaultBPFFS   = "/sys/fs/bpf/clearway"
-	defaultSocket  = "/run/clearway/clearway.sock"
-	defaultMetrics = "127.0.0.1:9450"
-	defaultLog     = "info"
+	defaultBPFFS    = "/sys/fs/bpf/clearway"
+	defaultSocket   = "/run/clearway/clearway.sock"
+	defaultMetrics  = "127.0.0.1:9450"
+	defaultLog      = "info"
+	defaultServices = 4096
+	defaultBackends = 65536
+	defaultFlows    = 262144
 )
 
 // validator turns raw values into checked ones. What is wrong is reported and
@@ -49,10 +52,13 @@ func (v *validator) config(top *yaml.Node, whole bool) *Config {
 		Limits:     v.limits(c.limits, whole),
 	}
 	if most := out.Limits.Interfaces; len(out.Interfaces) > most {
-		v.errorf(v.named[most].place, "%d interfaces, but limits.interfaces is %d; raise it to at least %d",
-			len(out.Interfaces), most, len(out.Interfaces))
+		v.tooMany(v.named[most].place, len(out.Interfaces), "interfaces", "interfaces", most)
 	}
 	out.Forward = v.forward(c.forward, out.Limits, c.limits.allow)
+	out.Balance = v.balance(c.balance, out.Limits)
+	if len(out.Forward.Allow) == 0 && len(out.Balance.Services) == 0 && v.errors == 0 {
+		v.warnf(c.forward.place, "forward.allow is empty: every packet is left to Linux")
+	}
 	out.named = v.named
 	return out
 }
@@ -136,13 +142,19 @@ func (v *validator) interfaceName(path string, name *item[string]) bool {
 // so that nothing is measured by a limit that isn't meant. L3 interfaces are
 // numbered in 16 bits, from 1; an ifindex above 24 bits would cost gigabytes.
 func (v *validator) limits(c rawLimits, whole bool) Limits {
-	most := Limits{Allow: 4_000_000, Interfaces: 4096, L3Interfaces: 65535, Ifindex: 1<<24 - 1}
+	most := Limits{
+		Allow: 4_000_000, Interfaces: 4096, L3Interfaces: 65535, Ifindex: 1<<24 - 1,
+		Services: 1_000_000, Backends: 4_000_000, Flows: 1 << 24,
+	}
 	before := v.errors
 	out := Limits{
 		Allow:        v.number("limits.allow", c.allow, dataplane.DefaultAllow, 1, most.Allow),
 		Interfaces:   v.number("limits.interfaces", c.interfaces, dataplane.DefaultInterfaces, 1, most.Interfaces),
 		L3Interfaces: v.number("limits.l3-interfaces", c.l3Interfaces, dataplane.DefaultL3Interfaces, 1, most.L3Interfaces),
 		Ifindex:      v.number("limits.ifindex", c.ifindex, dataplane.DefaultIfindex, 1, most.Ifindex),
+		Services:     v.number("limits.services", c.services, defaultServices, 1, most.Services),
+		Backends:     v.number("limits.backends", c.backends, defaultBackends, 1, most.Backends),
+		Flows:        v.number("limits.flows", c.flows, defaultFlows, 1, most.Flows),
 	}
 	if c.broken || !whole || v.errors > before {
 		return most
@@ -191,6 +203,11 @@ func (v *validator) number(path string, value *item[int], otherwise, least, most
 		return otherwise
 	}
 	return value.value
+}
+
+// tooMany reports n things where a limit allows fewer.
+func (v *validator) tooMany(where place, n int, what, key string, limit int) {
+	v.errorf(where, "%d %s, but limits.%s is %d; raise it to at least %d", n, what, key, limit, n)
 }
 
 func isSet(value *item[bool]) bool { return value != nil && value.value }
