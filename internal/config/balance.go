@@ -4,7 +4,9 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
+	"strconv"
 
 	"clearway/dataplane"
 )
@@ -27,13 +29,25 @@ var (
 func (v *validator) balance(c rawBalance, limits Limits) Balance {
 	return Balance{
 		OuterMap: v.choice("balance.outer-map", c.outerMap, "array", "array", "hash"),
-		Seed:     uint64(v.number("balance.seed", c.seed, 0, 0, 1<<63-1)),
+		Seed:     v.seed("balance.seed", c.seed),
 		Source4:  v.source("balance.source4", "IPv4", c.source4, defaultSource4),
 		Source6:  v.source("balance.source6", "IPv6", c.source6, defaultSource6),
 		GUEPort:  uint16(v.number("balance.gue-port", c.guePort, defaultGUEPort, 1, 65535)),
 		ICMPRate: v.number("balance.icmp-rate", c.icmpRate, defaultICMPRate, 1, 1_000_000),
 		Services: v.services(c.services, limits),
 	}
+}
+
+// seed has 64 bits, one more than other numbers.
+func (v *validator) seed(path string, value *item[string]) uint64 {
+	if value == nil {
+		return 0
+	}
+	seed, err := strconv.ParseUint(value.value, 10, 64)
+	if err != nil {
+		v.errorf(value.place, "%s must be a whole number from 0 to %d; not %s", path, uint64(math.MaxUint64), quote(value.value))
+	}
+	return seed
 }
 
 // source checks a prefix of outer sources. The bits beyond its length differ

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -105,6 +106,42 @@ func TestLargeConfigs(t *testing.T) {
 			}
 			if c != nil && len(c.Forward.Allow) != n {
 				t.Errorf("%d prefixes", len(c.Forward.Allow))
+			}
+		})
+	}
+}
+
+// TestManyServices holds the time of ten thousand services with ten backends
+// each. Loading them all has half a minute; reading the text is to be no part
+// of that.
+func TestManyServices(t *testing.T) {
+	const n = 10_000
+	flow := make([]string, n)
+	block := make([]string, n)
+	for i := range n {
+		address := fmt.Sprintf("203.%d.%d.%d", i>>16, i>>8&255, i&255)
+		flow[i] = fmt.Sprintf("{name: s%d, address: %s, protocol: tcp, ports: [80, 443], table-size: 1021, health: {type: http, path: /healthz}, backends: [", i, address)
+		for b := range 10 {
+			flow[i] += fmt.Sprintf("{address: 10.%d.%d.%d}, ", b, i>>8, i&255)
+		}
+		flow[i] += "]}"
+		block[i] = serviceText("name", fmt.Sprint("s", i), "address", address, "backends", backendList(10))
+	}
+	const limits = "limits: {services: 10000, backends: 100000}\n"
+	for name, text := range map[string]string{
+		"one a line":     services(flow...) + limits,
+		"one key a line": services(block...) + limits,
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			c, problems := Parse([]byte(text))
+			if took := time.Since(start); took > 10*time.Second {
+				t.Errorf("%d bytes took %v", len(text), took)
+			} else {
+				t.Logf("%d bytes, %v", len(text), took)
+			}
+			if len(problems) > 0 || len(c.Balance.Services) != n || len(c.Balance.Services[n-1].Backends) != 10 {
+				t.Errorf("config %t, problems %v", c != nil, problems[:min(3, len(problems))])
 			}
 		})
 	}

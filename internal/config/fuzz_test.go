@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"clearway/dataplane"
+	"clearway/maglev"
 )
 
 // FuzzParse holds what must be true of every text: no panic, a config or
@@ -15,6 +18,8 @@ import (
 func FuzzParse(f *testing.F) {
 	f.Add(Reference)
 	f.Add([]byte(machineText))
+	f.Add([]byte(services(serviceText(), serviceText("name", "b", "mode", "l2", "tracking", "always", "ports", "any", "health", "{type: https, port: 1, timeout: 1m}"))))
+	f.Add([]byte(service("table-size", "251", "settle", "1h", "backends", "[{address: '2001:db8::1', weight: 0}, {address: 10.0.0.1}]") + "limits: {services: 1, backends: 1}\n"))
 	for _, text := range []string{
 		"", "a: &a [*a]", "{{{{", "? [a]\n: b", "---\n---\n", "%YAML 9.0\n---\n", "a: |\n b\n", "\ufeff- !!int x", "runtime: {log: [\ninterfaces: [}\r",
 		"interfaces: [{name: a}]\nforward: {allow: [0.0.0.0/0, ::/0], block: [1.2.3.4/31]}\nlimits: {allow: 1}\nruntime: {metrics: off}\n",
@@ -46,6 +51,7 @@ func FuzzParse(f *testing.F) {
 		}
 		if c != nil {
 			checkSound(t, c)
+			checkBalance(t, c)
 		}
 	})
 }
@@ -70,5 +76,32 @@ func checkSound(t *testing.T, c *Config) {
 		if m.MSS < 88 || m.MSS > 65495 {
 			t.Fatalf("MSS %d", m.MSS)
 		}
+	}
+}
+
+func checkBalance(t *testing.T, c *Config) {
+	backends := 0
+	names := map[string]bool{}
+	for _, s := range c.Balance.Services {
+		backends += len(s.Backends)
+		if s.Name == "" || len(s.Name) > 63 || names[s.Name] || notUnicast(s.Address) != "" || !s.Address.IsValid() {
+			t.Fatalf("service %+v", s)
+		}
+		names[s.Name] = true
+		if !maglev.IsPrime(s.TableSize) || s.TableSize > dataplane.MaxTableSize || s.TableSize < len(s.Backends) {
+			t.Fatalf("%d slots, %d backends", s.TableSize, len(s.Backends))
+		}
+		if h := s.Health; h != nil && (h.Port == 0 || h.Timeout > h.Interval || h.Rise < 1 || h.Fall < 1 || (h.Type == "tcp") != (h.Path == "")) {
+			t.Fatalf("health %+v", h)
+		}
+		for i, b := range s.Backends {
+			twice := slices.ContainsFunc(s.Backends[:i], func(o Backend) bool { return o.Address == b.Address })
+			if notUnicast(b.Address) != "" || b.Address == s.Address || twice {
+				t.Fatalf("backend %+v of %+v", b, s)
+			}
+		}
+	}
+	if len(names) > c.Limits.Services || backends > c.Limits.Backends {
+		t.Fatalf("%d services, %d backends: %+v", len(names), backends, c.Limits)
 	}
 }

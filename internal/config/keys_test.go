@@ -28,16 +28,22 @@ func least() *Config {
 		},
 		Interfaces: []Interface{{Name: "eth0", Mode: dataplane.Auto}},
 		Forward:    Forward{Allow: []netip.Prefix{netip.MustParsePrefix("::/0")}},
-		Limits:     Limits{Allow: 65536, Interfaces: 64, L3Interfaces: 4096, Ifindex: 65535},
+		Balance: Balance{
+			OuterMap: "array", GUEPort: 6080, ICMPRate: 1000,
+			Source4: netip.MustParsePrefix("172.16.0.0/16"), Source6: netip.MustParsePrefix("100::/96"),
+		},
+		Limits: Limits{Allow: 65536, Interfaces: 64, L3Interfaces: 4096, Ifindex: 65535, Services: 4096, Backends: 65536, Flows: 262144},
 	}
 }
 
 // keyRow shows what a key does: what a text makes of the least config.
 type keyRow struct {
 	key, name         string
-	interfaces, allow string // instead of those of least
-	forward, text     string // more keys of forward; more sections
+	interfaces, allow string   // instead of those of least
+	forward, text     string   // more keys of forward; more sections
+	service           []string // more keys of the least service, and their values
 	change            func(*Config)
+	changeService     func(*Service)
 }
 
 var keyRows = []keyRow{
@@ -93,33 +99,35 @@ var keyRows = []keyRow{
 	{key: "limits.interfaces", text: "limits: {interfaces: 4096}", change: func(c *Config) { c.Limits.Interfaces = 4096 }},
 	{key: "limits.l3-interfaces", text: "limits: {l3-interfaces: 65535}", change: func(c *Config) { c.Limits.L3Interfaces = 65535 }},
 	{key: "limits.ifindex", text: "limits: {ifindex: 16777215}", change: func(c *Config) { c.Limits.Ifindex = 16777215 }},
+	{key: "limits.services", text: "limits: {services: 1}", change: func(c *Config) { c.Limits.Services = 1 }},
+	{key: "limits.backends", text: "limits: {backends: 2}", change: func(c *Config) { c.Limits.Backends = 2 }},
+	{key: "limits.flows", text: "limits: {flows: 16777216}", change: func(c *Config) { c.Limits.Flows = 16777216 }},
 }
 
 var ignoreNames = cmp.Options{
 	cmpopts.IgnoreUnexported(Config{}), cmpopts.EquateEmpty(),
 	cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
+	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
 }
 
 func TestEachKey(t *testing.T) {
-	for _, r := range keyRows {
+	for _, r := range slices.Concat(keyRows, balanceRows) {
 		t.Run(r.key+" "+r.name, func(t *testing.T) {
-			if r.interfaces == "" {
-				r.interfaces = "[{name: eth0}]"
-			}
-			if r.allow == "" {
-				r.allow = "[::/0]"
-			}
-			text := fmt.Sprintf("interfaces: %s\nforward:\n  allow: %s\n  %s\n%s\n", r.interfaces, r.allow, r.forward, r.text)
+			text := r.config()
 			got, problems := Parse([]byte(text))
 			if len(problems) > 0 {
 				t.Fatalf("%s\n%s", text, problems.Error())
 			}
-			want := least()
+			want, before := r.least(), r.least()
 			if r.change != nil {
 				r.change(want)
-				if cmp.Equal(want, least(), ignoreNames) != (r.name == "OK info") {
-					t.Error("the row changes nothing")
-				}
+			}
+			if r.changeService != nil {
+				r.changeService(&want.Balance.Services[0])
+			}
+			changes := r.change != nil || r.changeService != nil
+			if changes && cmp.Equal(want, before, ignoreNames) != (r.name == "OK info") {
+				t.Error("the row changes nothing")
 			}
 			if diff := cmp.Diff(want, got, ignoreNames); diff != "" {
 				t.Errorf("config (-want +got):\n%s", diff)
@@ -128,11 +136,35 @@ func TestEachKey(t *testing.T) {
 	}
 }
 
+// config is the text of a row.
+func (r keyRow) config() string {
+	if r.interfaces == "" {
+		r.interfaces = "[{name: eth0}]"
+	}
+	if r.allow == "" {
+		r.allow = "[::/0]"
+	}
+	text := fmt.Sprintf("interfaces: %s\nforward:\n  allow: %s\n  %s\n%s\n", r.interfaces, r.allow, r.forward, r.text)
+	if r.service != nil {
+		text += balanceText(serviceText(r.service...))
+	}
+	return text
+}
+
+// least is the least config, with the least service in rows about services.
+func (r keyRow) least() *Config {
+	c := least()
+	if r.service != nil {
+		c.Balance.Services = []Service{leastService()}
+	}
+	return c
+}
+
 // TestKeysAreCovered holds the keys that the reader takes, those that the
 // reference explains and those that have a row here against each other.
 func TestKeysAreCovered(t *testing.T) {
 	rows := map[string]bool{}
-	for _, r := range keyRows {
+	for _, r := range slices.Concat(keyRows, balanceRows) {
 		rows[r.key] = true
 	}
 	reference := map[string]bool{}
@@ -155,7 +187,8 @@ func TestKeysAreCovered(t *testing.T) {
 func knownKeys() map[string]bool {
 	const unlike = "zzzzzzzz: 1"
 	_, problems := Parse(fmt.Appendf(nil,
-		"%[1]s\nruntime: {%[1]s}\ninterfaces: [{%[1]s}]\nforward: {%[1]s, mss-clamp: [{%[1]s}]}\nlimits: {%[1]s}\n", unlike))
+		"%[1]s\nruntime: {%[1]s}\ninterfaces: [{%[1]s}]\nforward: {%[1]s, mss-clamp: [{%[1]s}]}\nlimits: {%[1]s}\n"+
+			"balance: {%[1]s, services: [{%[1]s, health: {%[1]s}, backends: [{%[1]s}]}]}\n", unlike))
 	all := map[string]bool{}
 	list := regexp.MustCompile(`^unknown key .*; (.*) has (.*)$`)
 	for _, p := range problems {

@@ -6,8 +6,7 @@ import "go.yaml.in/yaml/v4"
 
 type rawBalance struct {
 	place             // of the key
-	outerMap          *item[string]
-	seed              *item[int]
+	outerMap, seed    *item[string]
 	source4, source6  *item[string]
 	guePort, icmpRate *item[int]
 	services          []rawService
@@ -51,7 +50,7 @@ func (c *rawBalance) read(r *reader, e entry) {
 	c.place = at(e.key)
 	r.mapping(e.value, e.path, fields{
 		"outer-map": r.text(&c.outerMap),
-		"seed":      r.number(&c.seed),
+		"seed":      r.text(&c.seed),
 		"source4":   r.text(&c.source4),
 		"source6":   r.text(&c.source6),
 		"gue-port":  r.number(&c.guePort),

@@ -23,6 +23,21 @@ func TestReference(t *testing.T) {
 	if diff := cmp.Diff(want.Limits, c.Limits); diff != "" {
 		t.Errorf("limits (-default +reference):\n%s", diff)
 	}
+	s := c.Balance.Services[0]
+	c.Balance.Services = nil
+	if diff := cmp.Diff(want.Balance, c.Balance, ignoreNames); diff != "" {
+		t.Errorf("balance (-default +reference):\n%s", diff)
+	}
+	// What has no default, or one that another key gives, is as the reference has it.
+	service := leastService()
+	service.Address, service.Ports, service.Backends = s.Address, s.Ports, s.Backends
+	service.Health.Type, service.Health.Path, service.Health.Host = s.Health.Type, "/", s.Health.Host
+	if diff := cmp.Diff(service, s, ignoreNames); diff != "" {
+		t.Errorf("service (-default +reference):\n%s", diff)
+	}
+	if s.Backends[0].Weight != 1 {
+		t.Errorf("weight %d", s.Backends[0].Weight)
+	}
 	if want.Interfaces[0] != c.Interfaces[0] || c.Forward.DryRun || c.Forward.Hairpin {
 		t.Errorf("other defaults: %+v, %+v", c.Interfaces[0], c.Forward)
 	}
