@@ -5,6 +5,7 @@ package dataplane
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 
 	"github.com/cilium/ebpf"
@@ -12,12 +13,14 @@ import (
 
 // Explanation is what the pipeline decides about one frame, and why.
 type Explanation struct {
-	Verdict         string // "pass", "drop", "redirect" or "aborted"
+	Verdict         string // "pass", "drop", "redirect", "tx" (back out of the ingress) or "aborted"
 	Reason          Reason
 	Stages          []Stage // in order; the last one decided
 	Ingress, Egress int     // L3 ifindexes, 0 where it did not come to that
 	NextHop         MAC
-	Output          []byte // the frame that would leave; nil unless forwarded
+	Service         string     // that the packet is for, by name; empty if for none
+	Backend         netip.Addr // that it goes to
+	Output          []byte     // the frame that would leave; nil if none does
 }
 
 // Stage is what one stage of the pipeline found.
@@ -33,7 +36,8 @@ type twin struct {
 }
 
 // ownMaps are those that the twin does not share.
-var ownMaps = map[string]bool{"counters": true, "scratches": true, "programs": true, ".data.trace": true, ".rodata": true}
+var ownMaps = map[string]bool{"counters": true, "scratches": true, "programs": true, ".data.trace": true, ".rodata": true,
+	"service_counters": true, "backend_counters": true}
 
 // Explain runs a frame that would come in by the port with this ifindex through
 // a twin of the live programs, with the live tables. It disturbs nothing and
@@ -125,24 +129,27 @@ func (t *twin) run(ifindex int, frame []byte) (Explanation, error) {
 	if trace.Reason == uint32(pipelineReasonREASONS) {
 		return Explanation{}, fmt.Errorf("interface %d is not a port of this data path", ifindex)
 	}
-	return explanation(action, trace, options.DataOut), nil
+	return explanation(action, trace, t.balanceNotes(trace), options.DataOut), nil
 }
 
-func explanation(action uint32, trace pipelineTrace, out []byte) Explanation {
-	e := Explanation{Reason: Reason(trace.Reason), Ingress: int(trace.L3)}
-	e.Verdict = map[uint32]string{1: "drop", 2: "pass", 4: "redirect"}[action]
+func explanation(action uint32, trace pipelineTrace, b balanceNotes, out []byte) Explanation {
+	e := Explanation{Reason: Reason(trace.Reason), Ingress: int(trace.L3), Service: b.service, Backend: b.backend}
+	e.Verdict = map[uint32]string{1: "drop", 2: "pass", 3: "tx", 4: "redirect"}[action]
 	if e.Verdict == "" {
 		e.Verdict = "aborted"
 	}
-	if trace.Fib == 0 {
+	switch {
+	case b.egress != 0:
+		e.Egress = b.egress
+	case trace.Fib == 0:
 		e.Egress = int(trace.Egress)
 	}
-	if e.Reason == Forward {
+	if e.Verdict == "redirect" || e.Verdict == "tx" {
 		e.Output = out
 	}
 	if trace.Stage == uint32(len(stageOrder)-1) {
 		e.NextHop = trace.Dmac
 	}
-	e.Stages = stageTexts(trace)
+	e.Stages = stageTexts(trace, b)
 	return e
 }

@@ -8,22 +8,28 @@ import (
 )
 
 // stageOrder names enum stage of bpf/abi.h.
-var stageOrder = []string{"parse", "own", "admit", "route", "finalize"}
+var stageOrder = []string{"parse", "own", "balance", "admit", "route", "finalize"}
 
-// stageTexts tells what each stage found, up to the one that decided.
-func stageTexts(t pipelineTrace) []Stage {
+// stageTexts tells what each stage found, up to the one that decided. A packet
+// for a service goes past admit and route.
+func stageTexts(t pipelineTrace, b balanceNotes) []Stage {
 	var stages []Stage
 	for i, name := range stageOrder {
-		if uint32(i) >= t.Stage {
-			return append(stages, Stage{name, strings.TrimSpace(Reason(t.Reason).String() + " " + detail(name, t))})
+		if t.Service != 0 && (name == "admit" || name == "route") {
+			continue
 		}
-		stages = append(stages, Stage{name, strings.TrimSpace("ok " + detail(name, t))})
+		if uint32(i) >= t.Stage {
+			return append(stages, Stage{name, strings.TrimSpace(Reason(t.Reason).String() + " " + detail(name, t, b))})
+		}
+		stages = append(stages, Stage{name, strings.TrimSpace("ok " + detail(name, t, b))})
 	}
 	return stages
 }
 
-func detail(stage string, t pipelineTrace) string {
+func detail(stage string, t pipelineTrace, b balanceNotes) string {
 	switch stage {
+	case "balance":
+		return balanceText(t, b)
 	case "own":
 		if t.L3 != 0 {
 			return fmt.Sprintf("(L3 interface %d)", t.L3)

@@ -17,6 +17,7 @@ type Reason uint32
 // The reasons that Go code asks for by name; Reasons lists all of them.
 const (
 	Forward     = Reason(pipelineReasonForward)
+	Balanced    = Reason(pipelineReasonBalance)
 	PassNoMatch = Reason(pipelineReasonPassNoMatch)
 )
 
@@ -65,10 +66,11 @@ func (r Reason) String() string {
 	return fmt.Sprintf("reason_%d", uint32(r))
 }
 
-// Verdict is what the reason means for the frame: "pass", "drop" or "redirect".
+// Verdict is what the reason means for the frame: "pass", "drop" or "redirect",
+// which is to be sent on, be it by the port that it came in by.
 func (r Reason) Verdict() string {
 	switch {
-	case r == Forward:
+	case r == Forward || r == Balanced:
 		return "redirect"
 	case strings.HasPrefix(r.String(), "drop_"):
 		return "drop"

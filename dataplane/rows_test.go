@@ -22,7 +22,8 @@ type row struct {
 	port   string // that it comes in by; "" is eth0
 	in     frame
 	reason string
-	out    frame // what leaves, where the reason is forward
+	out    frame // what leaves, where the reason is forward or balance, or the answer
+	tx     bool  // it leaves by the port that it came in by
 }
 
 // group is rows that share a state.
@@ -285,7 +286,9 @@ func checkRan(t *testing.T, program string, row row, got Ran) {
 	t.Helper()
 	verdict, want := "pass", row.in.Bytes()
 	switch {
-	case row.reason == "forward":
+	case row.tx:
+		verdict, want = "tx", row.out.Bytes()
+	case row.reason == "forward" || row.reason == "balance":
 		verdict, want = "redirect", row.out.Bytes()
 	case strings.HasPrefix(row.reason, "drop_"):
 		verdict = "drop"
@@ -300,10 +303,14 @@ func checkRan(t *testing.T, program string, row row, got Ran) {
 // checkStages checks that an explanation tells of each stage up to the last.
 func checkStages(t *testing.T, stage string, row row, e Explanation) {
 	t.Helper()
-	if row.reason == "forward" {
+	order := []string{"parse", "own", "balance", "admit", "route", "finalize"}
+	if stage == "balance" {
+		order = []string{"parse", "own", "balance", "finalize"}
+	}
+	if row.out != nil {
 		stage = "finalize"
 	}
-	for i, name := range []string{"parse", "own", "admit", "route", "finalize"} {
+	for i, name := range order {
 		if i >= len(e.Stages) {
 			t.Errorf("explained are %v, want all up to %s", e.Stages, stage)
 			return
