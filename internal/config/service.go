@@ -12,8 +12,8 @@ import (
 	"clearway/maglev"
 )
 
-// The defaults of a service that are no zero values. A flow is settled after
-// how long it may be silent, at least with most systems.
+// The defaults of a service that are no zero values. Settling lasts longer than
+// most flows are ever silent.
 const (
 	defaultSettleTCP = 6 * time.Minute
 	defaultSettleUDP = 30 * time.Second
