@@ -47,7 +47,3 @@ func (*kernel) Routes(ctx context.Context) iter.Seq2[netstate.Route, error] {
 func (*kernel) SetVLANOffload(ifindex int, on bool) error {
 	return netstate.SetVLANOffload(ifindex, on)
 }
-
-func (*kernel) RefreshNeighbours(ctx context.Context, log *slog.Logger) error {
-	return netstate.RefreshNeighbours(ctx, log)
-}

@@ -21,6 +21,7 @@ type device struct {
 	claims    bool // takes frames from below before the IP stack sees them
 	disabled6 bool // net.ipv6.conf.IF.disable_ipv6
 	force6    bool // net.ipv6.conf.IF.force_forwarding
+	mtu6      int  // net.ipv6.conf.IF.mtu, which routers may lower; 0 without IPv6
 
 	peer          *device // of a veth; nil when unknown
 	features              // unknown for a peer in a namespace that can't be found
@@ -48,6 +49,7 @@ const (
 	xdpSKB          = 2 // XDP_ATTACHED_SKB
 
 	iflaInet6Conf       = 2  // IFLA_INET6_CONF: an array of s32
+	confMTU6            = 2  // DEVCONF_MTU6
 	confDisableIPv6     = 26 // DEVCONF_DISABLE_IPV6
 	confForceForwarding = 59 // DEVCONF_FORCE_FORWARDING, from Linux 6.17
 
@@ -190,8 +192,14 @@ func (d *device) decodeIPv6(spec *netlink.AttributeDecoder) error {
 			continue
 		}
 		conf := spec.Bytes()
-		is := func(i int) bool { return len(conf) >= 4*i+4 && nativeUint32(conf[4*i:]) != 0 }
-		d.disabled6, d.force6 = is(confDisableIPv6), is(confForceForwarding)
+		value := func(i int) uint32 {
+			if len(conf) < 4*i+4 {
+				return 0
+			}
+			return nativeUint32(conf[4*i:])
+		}
+		d.disabled6, d.force6 = value(confDisableIPv6) != 0, value(confForceForwarding) != 0
+		d.mtu6 = int(value(confMTU6))
 	}
 	return nil
 }

@@ -157,7 +157,7 @@ func FuzzDecode(f *testing.F) {
 		decodeNexthop(b)
 		decodeRule(b)
 		decodePolicy(b)
-		decodeStale(b)
+		decodeNeighbour(b)
 		decodeXDPFeatures(b)
 		decodeFeatures(b, map[uint32]string{1: rxVLANFeature, 70: "rx-lro"})
 		new(route).decodeLegs(b)

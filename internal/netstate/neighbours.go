@@ -3,12 +3,11 @@
 package netstate
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/netip"
-	"time"
+
+	"clearway/dataplane"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -17,80 +16,34 @@ import (
 const (
 	sizeofNdMsg = 12 // struct ndmsg
 
-	// refreshEvery is how often stale neighbours are looked for. A neighbour
-	// turns stale half a minute after it was last confirmed.
-	refreshEvery = 5 * time.Second
-	// refreshPause is the time between two neighbours: at most 50 a second.
-	refreshPause = 20 * time.Millisecond
+	// nudValid are the states in which the kernel sends to a neighbour: NUD_VALID
+	// in include/net/neighbour.h. FAILED and INCOMPLETE may hold an old address.
+	nudValid = unix.NUD_PERMANENT | unix.NUD_NOARP | unix.NUD_REACHABLE | unix.NUD_PROBE | unix.NUD_STALE | unix.NUD_DELAY
 )
 
-// neighbour is a neighbour's entry.
+// neighbour names an entry of the neighbour tables.
 type neighbour struct {
-	family  uint8
 	index   int // ifindex
 	address netip.Addr
 }
 
-// RefreshNeighbours asks the kernel to check stale neighbours, again and again
-// until ctx ends, which is no error. The kernel only checks a neighbour after
-// it sent something to it, and on the fast path it never does; the FIB helper
-// takes a stale entry as it is, so a neighbour that changed its MAC address
-// would be lost. Entries that don't answer the check go the usual way. What
-// goes wrong is logged and tried again.
-func RefreshNeighbours(ctx context.Context, log *slog.Logger) error {
-	for {
-		if err := refreshStale(ctx); err != nil && ctx.Err() == nil {
-			log.Warn("could not refresh neighbours; trying again", "error", err)
-		}
-		if !sleep(ctx, refreshEvery) {
-			return nil
-		}
-	}
+// neighbourEntry is a neighbour and what the kernel knows of it.
+type neighbourEntry struct {
+	neighbour
+	state uint16        // NUD_…
+	mac   dataplane.MAC // zero unless the kernel sends to it
 }
 
-// refreshStale refreshes all neighbours that are stale now.
-func refreshStale(ctx context.Context) error {
-	socket, err := dialRoute(ctx)
-	if err != nil {
-		return err
-	}
-	defer socket.close()
-	stale, err := dump(socket, unix.RTM_GETNEIGH, make([]byte, sizeofNdMsg), decodeStale)
-	if err != nil {
-		return fmt.Errorf("reading neighbours: %w", err)
-	}
-	for _, n := range stale {
-		if err := socket.use(n); err != nil {
-			return err
-		}
-		if !sleep(ctx, refreshPause) {
-			return nil
-		}
-	}
-	return nil
-}
-
-// sleep waits; false if ctx ended before.
-func sleep(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
-	}
-}
-
-// decodeStale decodes an RTM_NEWNEIGH message, struct ndmsg and attributes, and
-// wants those that are stale.
-func decodeStale(b []byte) (neighbour, bool, error) {
-	var n neighbour
+// decodeNeighbour decodes an RTM_NEWNEIGH or RTM_DELNEIGH message, struct ndmsg
+// and attributes, and wants IP neighbours that are not proxied.
+func decodeNeighbour(b []byte) (neighbourEntry, bool, error) {
+	var n neighbourEntry
 	if len(b) < sizeofNdMsg {
 		return n, false, errors.New("neighbour message is too short")
 	}
-	n.family = b[0]
 	n.index = int(nativeUint32(b[4:]))
-	stale := nativeUint16(b[8:])&unix.NUD_STALE != 0 && b[10]&unix.NTF_PROXY == 0
-	if !stale || n.family != unix.AF_INET && n.family != unix.AF_INET6 {
+	n.state = nativeUint16(b[8:])
+	if family := b[0]; family != unix.AF_INET && family != unix.AF_INET6 || b[10]&unix.NTF_PROXY != 0 {
 		return n, false, nil
 	}
 	attrs, err := netlink.NewAttributeDecoder(b[sizeofNdMsg:])
@@ -98,16 +51,22 @@ func decodeStale(b []byte) (neighbour, bool, error) {
 		return n, false, err
 	}
 	for attrs.Next() {
-		if attrs.Type() == unix.NDA_DST {
+		switch attrs.Type() {
+		case unix.NDA_DST:
 			n.address, _ = netip.AddrFromSlice(attrs.Bytes())
+		case unix.NDA_LLADDR:
+			if mac := attrs.Bytes(); len(mac) == len(n.mac) && n.state&nudValid != 0 {
+				n.mac = dataplane.MAC(mac)
+			}
 		}
 	}
 	return n, n.address.IsValid(), attrs.Err()
 }
 
-// use has the kernel treat a neighbour as if something had been sent to it. One
-// that has gone meanwhile stays gone.
-func (r *rtnetlink) use(n neighbour) error {
+// use has the kernel treat a neighbour as if something had been sent to it: it
+// checks a stale one, and resolves one that it doesn't know. One that has gone
+// meanwhile stays gone unless create is set.
+func (r *rtnetlink) use(n neighbour, create bool) error {
 	attrs := netlink.NewAttributeEncoder()
 	attrs.Bytes(unix.NDA_DST, n.address.AsSlice())
 	data, err := attrs.Encode()
@@ -115,15 +74,36 @@ func (r *rtnetlink) use(n neighbour) error {
 		return err
 	}
 	body := make([]byte, sizeofNdMsg)
-	body[0] = n.family
+	body[0] = familyOf(n.address)
 	nativePutUint32(body[4:], uint32(n.index))
 	body[10] = unix.NTF_USE
+	flags := netlink.Request | netlink.Acknowledge
+	if create {
+		flags |= netlink.Create
+	}
 	_, err = r.conn.Execute(netlink.Message{
-		Header: netlink.Header{Type: unix.RTM_NEWNEIGH, Flags: netlink.Request | netlink.Acknowledge},
+		Header: netlink.Header{Type: unix.RTM_NEWNEIGH, Flags: flags},
 		Data:   append(body, data...),
 	})
-	if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENODEV) {
-		return fmt.Errorf("refreshing neighbour %v: %w", n.address, err)
+	switch {
+	case err == nil, errors.Is(err, unix.ENOENT):
+	case errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENETDOWN), errors.Is(err, unix.EINVAL):
+		// The device has gone, is down, or just lost its last address.
+	case errors.Is(err, unix.ENOBUFS):
+		return fmt.Errorf("asking for neighbour %v: the kernel's table is full; raise net.%s.neigh.default.gc_thresh3: %w",
+			n.address, familyNames[body[0]], err)
+	default:
+		return fmt.Errorf("asking for neighbour %v: %w", n.address, err)
 	}
 	return nil
+}
+
+// familyNames are those of the directories below net in sysctl.
+var familyNames = map[uint8]string{unix.AF_INET: "ipv4", unix.AF_INET6: "ipv6"}
+
+func familyOf(a netip.Addr) uint8 {
+	if a.Is4() {
+		return unix.AF_INET
+	}
+	return unix.AF_INET6
 }

@@ -35,7 +35,7 @@ func TestRefreshNeighbours(t *testing.T) {
 		ip neigh replace 10.0.0.99 dev eth0 nud noarp lladdr `+mac)
 	ctx, cancel := context.WithCancel(t.Context())
 	var log strings.Builder
-	wait := router.Go(func() error { return RefreshNeighbours(ctx, slog.New(slog.NewTextHandler(&log, nil))) })
+	wait := router.Go(func() error { return new(Reader).RefreshNeighbours(ctx, slog.New(slog.NewTextHandler(&log, nil))) })
 	deadline := time.Now().Add(5 * time.Second)
 	for _, address := range []string{"10.0.0.2", "fd00::2"} {
 		for !strings.HasSuffix(state(t, router, address), "REACHABLE") {
@@ -69,8 +69,8 @@ func TestUseOfWhatIsGone(t *testing.T) {
 			return err
 		}
 		defer socket.close()
-		for _, n := range []neighbour{{2, eth0, addr("10.0.0.77")}, {10, eth0, addr("fd00::77")}, {2, 4711, addr("10.0.0.2")}} {
-			if err := socket.use(n); err != nil {
+		for _, n := range []neighbour{{eth0, addr("10.0.0.77")}, {eth0, addr("fd00::77")}, {4711, addr("10.0.0.2")}} {
+			if err := socket.use(n, false); err != nil {
 				t.Errorf("%+v: %v", n, err)
 			}
 		}

@@ -20,6 +20,7 @@ type Reader struct {
 	watched  int        // watches that run
 	stale    bool       // a route changed since routes were read
 	ip4, ip6 *routing   // as last read; not changed after
+	followed followed   // by the last NextHops
 }
 
 // Read reads the whole state of the calling thread's network namespace. It

@@ -18,8 +18,9 @@ type route struct {
 	special bool  // chosen by source or TOS too
 	dead    bool  // can't be used while its device has no carrier
 	gateway netip.Addr
-	egress  int // ifindex; of a multipath route that of the first leg
-	legs    int // of a multipath route
+	source  netip.Addr // that this machine would send from
+	egress  int        // ifindex; of a multipath route that of the first leg
+	legs    int        // of a multipath route
 	metric  uint32
 	mtu     uint32 // metric, 0 = none
 	locked  bool   // the MTU holds against path MTU discovery too
@@ -74,6 +75,8 @@ func decodeRoute(b []byte) (route, error) {
 			r.gateway, _ = netip.AddrFromSlice(attrs.Bytes())
 		case unix.RTA_VIA:
 			r.gateway = decodeVia(attrs.Bytes())
+		case unix.RTA_PREFSRC:
+			r.source, _ = netip.AddrFromSlice(attrs.Bytes())
 		case unix.RTA_OIF:
 			r.egress = int(attrs.Uint32())
 		case unix.RTA_PRIORITY:

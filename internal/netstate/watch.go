@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"clearway/dataplane"
+
 	"github.com/mdlayher/genetlink"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -37,11 +39,12 @@ const watchBuffer = 4 << 20
 // Watch subscribes to changes of the state of the calling thread's network
 // namespace before it returns, and then tells of them: one receive may stand
 // for many changes, and after it the state is to be read again. Changes of
-// routes that concern nothing in the View are not told of. The channel is
-// closed when ctx ends, or, with an error in the log, when the kernel's
-// messages can't be received any more.
+// routes and neighbours are told of only where they concern something in the
+// View, or an answer of [Reader.NextHops]. The channel is closed when ctx ends,
+// or, with an error in the log, when the kernel's messages can't be received
+// any more.
 func (r *Reader) Watch(ctx context.Context, log *slog.Logger) (<-chan struct{}, error) {
-	conns, err := subscribe()
+	subscriptions, err := subscribe()
 	if err != nil {
 		return nil, err
 	}
@@ -49,12 +52,12 @@ func (r *Reader) Watch(ctx context.Context, log *slog.Logger) (<-chan struct{}, 
 	changed := make(chan struct{}, 1)
 	out := make(chan struct{}, 1)
 	var tasks sync.WaitGroup
-	for _, conn := range conns {
+	for _, s := range subscriptions {
 		tasks.Go(func() {
 			defer cancel() // what was missed from here on nobody would know
-			r.follow(ctx, conn, changed, log)
+			r.follow(ctx, s, changed, log)
 		})
-		context.AfterFunc(ctx, func() { conn.Close() })
+		context.AfterFunc(ctx, func() { s.conn.Close() })
 	}
 	r.setWatched(+1)
 	go func() {
@@ -100,15 +103,17 @@ func signal(c chan<- struct{}) {
 }
 
 // follow receives messages until ctx ends and signals those that matter.
-func (r *Reader) follow(ctx context.Context, conn *netlink.Conn, changed chan<- struct{}, log *slog.Logger) {
+func (r *Reader) follow(ctx context.Context, s subscription, changed chan<- struct{}, log *slog.Logger) {
 	for {
-		messages, err := conn.Receive()
+		messages, err := s.conn.Receive()
 		switch {
 		case ctx.Err() != nil:
 			return
 		case errors.Is(err, unix.ENOBUFS):
-			log.Info("the kernel told of more changes than could be received; reading everything again")
-			r.setStale()
+			log.Info("the kernel told of more changes than could be received; reading everything again", "of", s.what)
+			if s.what != neighbourChanges {
+				r.setStale()
+			}
 			signal(changed)
 		case err != nil:
 			log.Error("watching the kernel's network state ended", "error", err)
@@ -129,8 +134,8 @@ func (r *Reader) setStale() {
 	r.stale = true
 }
 
-// matters says whether a message is about something in the View, and notes
-// whether the routes must be read again.
+// matters says whether a message is about something in the View or in an answer
+// of NextHops, and notes whether the routes must be read again.
 func (r *Reader) matters(m netlink.Message) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -146,9 +151,15 @@ func (r *Reader) matters(m netlink.Message) bool {
 			g = r.ip6
 		}
 		if err == nil && known && !g.touchedBy(one) {
-			return false
+			return r.followed.leads(one.prefix)
 		}
 		r.stale = true
+	case unix.RTM_NEWNEIGH, unix.RTM_DELNEIGH:
+		n, ok, err := decodeNeighbour(m.Data)
+		if m.Header.Type == unix.RTM_DELNEIGH {
+			n.mac = dataplane.MAC{}
+		}
+		return err != nil || ok && r.followed.contradicts(n)
 	case unix.RTM_NEWNEXTHOP, unix.RTM_DELNEXTHOP:
 		r.stale = true
 	case unix.RTM_NEWLINK, unix.RTM_DELLINK, unix.RTM_DELADDR:
@@ -161,36 +172,52 @@ func (r *Reader) matters(m netlink.Message) bool {
 	return true
 }
 
+// subscription is a socket that receives messages of a kind.
+type subscription struct {
+	conn *netlink.Conn
+	what string
+}
+
+// neighbourChanges come by a socket of their own: there may be very many, and
+// when some are lost the routes needn't be read again.
+const neighbourChanges = "neighbours"
+
 // subscribe opens a socket for each kind of messages.
-func subscribe() (conns []*netlink.Conn, err error) {
+func subscribe() (all []subscription, err error) {
 	defer func() {
 		if err != nil {
-			for _, conn := range conns {
-				conn.Close()
+			for _, s := range all {
+				s.conn.Close()
 			}
 		}
 	}()
-	route, err := join(unix.NETLINK_ROUTE, routeGroups...)
+	netdev, err := netdevGroupID()
 	if err != nil {
-		return conns, fmt.Errorf("subscribing to changes of links, addresses, routes, rules and sysctls: %w", err)
+		return all, err
 	}
-	conns = append(conns, route)
-	xfrm, err := join(unix.NETLINK_XFRM, xfrmGroupPolicy)
-	if err != nil && !errors.Is(err, unix.EPROTONOSUPPORT) { // a kernel without IPsec
-		return conns, fmt.Errorf("subscribing to changes of IPsec policies: %w", err)
+	for _, kind := range []struct {
+		what     string
+		protocol int
+		groups   []uint32
+	}{
+		{"links, addresses, routes, rules and sysctls", unix.NETLINK_ROUTE, routeGroups},
+		{neighbourChanges, unix.NETLINK_ROUTE, []uint32{unix.RTNLGRP_NEIGH}},
+		{"IPsec policies", unix.NETLINK_XFRM, []uint32{xfrmGroupPolicy}},
+		{"XDP features", unix.NETLINK_GENERIC, []uint32{netdev}},
+	} {
+		if kind.groups[0] == 0 { // before Linux 6.3
+			continue
+		}
+		conn, err := join(kind.protocol, kind.groups...)
+		if kind.protocol == unix.NETLINK_XFRM && errors.Is(err, unix.EPROTONOSUPPORT) { // a kernel without IPsec
+			continue
+		}
+		if err != nil {
+			return all, fmt.Errorf("subscribing to changes of %s: %w", kind.what, err)
+		}
+		all = append(all, subscription{conn, kind.what})
 	}
-	if err == nil {
-		conns = append(conns, xfrm)
-	}
-	group, err := netdevGroupID()
-	if err != nil || group == 0 {
-		return conns, err
-	}
-	netdev, err := join(unix.NETLINK_GENERIC, group)
-	if err != nil {
-		return conns, fmt.Errorf("subscribing to changes of XDP features: %w", err)
-	}
-	return append(conns, netdev), nil
+	return all, nil
 }
 
 func join(protocol int, groups ...uint32) (*netlink.Conn, error) {

@@ -223,7 +223,7 @@ func TestWatchResyncs(t *testing.T) {
 	r := &Reader{watched: 1, ip4: &routing{below: below(nil)}, ip6: &routing{below: below(nil)}}
 	changed := make(chan struct{}, 1)
 	var log strings.Builder
-	r.follow(t.Context(), conn, changed, slog.New(slog.NewTextHandler(&log, nil)))
+	r.follow(t.Context(), subscription{conn: conn}, changed, slog.New(slog.NewTextHandler(&log, nil)))
 	if len(changed) != 1 || !r.stale {
 		t.Errorf("told %d times, stale %v", len(changed), r.stale)
 	}
