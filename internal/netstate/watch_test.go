@@ -231,3 +231,20 @@ func TestWatchResyncs(t *testing.T) {
 		t.Errorf("the log is:\n%s", got)
 	}
 }
+
+// When messages about neighbours were lost, the routes are as they were.
+func TestWatchResyncsNeighbours(t *testing.T) {
+	replies := []error{unix.ENOBUFS, unix.EBADF}
+	conn := nltest.Dial(func([]netlink.Message) ([]netlink.Message, error) {
+		err := replies[0]
+		replies = replies[1:]
+		return nil, err
+	})
+	defer conn.Close()
+	r := &Reader{watched: 1}
+	changed := make(chan struct{}, 1)
+	r.follow(t.Context(), subscription{conn, neighbourChanges}, changed, slog.New(slog.DiscardHandler))
+	if len(changed) != 1 || r.stale {
+		t.Errorf("told %d times, stale %v", len(changed), r.stale)
+	}
+}
