@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 	"time"
 
 	"clearway/bench/measure"
@@ -32,6 +33,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&o.Packets, "packets", 1_000_000, "least packets of a test run")
 	flag.DurationVar(&o.Duration, "duration", 500*time.Millisecond, "length of a sample end to end")
 	flag.IntVar(&o.CPU, "cpu", runtime.NumCPU()-1, "where all of it runs")
+	flag.StringVar(&o.Lane, "only", "", "the lane to measure: "+strings.Join(measure.Lanes(), " or ")+"; empty: all")
 	results := flag.String("results", "bench/results", "directory to record in; empty: don't record")
 	strict := flag.Bool("strict", false, "fail when a target is missed")
 	flag.Parse()

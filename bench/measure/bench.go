@@ -12,6 +12,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -22,7 +23,29 @@ type Options struct {
 	Packets  int           // least packets of a sample of M1
 	Duration time.Duration // of a sample of M2
 	CPU      int           // where all of it runs
+	Lane     string        // the one to measure, of Lanes; empty: all
 	Progress io.Writer     // gets a line a round
+}
+
+// lane is a part that can be measured by itself.
+type lane struct {
+	name            string
+	programs, paths func(*bench, context.Context) (costs, error) // M1 and M2
+	rows            func(programs, paths costs) []Row
+}
+
+var lanes = []lane{
+	{"forward", (*bench).forwardPrograms, (*bench).forwardPaths, forwardRows},
+	{"balance", (*bench).balancePrograms, (*bench).balancePaths, balanceRows},
+}
+
+// Lanes are the names of what can be measured by itself.
+func Lanes() []string {
+	var names []string
+	for _, l := range lanes {
+		names = append(names, l.name)
+	}
+	return names
 }
 
 // bench holds what is made for the measurements, to be removed in the end.
@@ -32,13 +55,29 @@ type bench struct {
 	undo   []func() error
 }
 
-// Run measures everything and returns the report. It needs root, and leaves
+// Run measures what o says and returns the report. It needs root, and leaves
 // nothing behind but what ctx's end or an error made it say.
-func Run(ctx context.Context, o Options) (report *Report, err error) {
+func Run(ctx context.Context, o Options) (*Report, error) {
+	if o.Lane != "" && !slices.Contains(Lanes(), o.Lane) {
+		return nil, fmt.Errorf("no lane is called %q: choose one of %s", o.Lane, strings.Join(Lanes(), ", "))
+	}
 	if err := ready(); err != nil {
 		return nil, err
 	}
-	machine := thisMachine()
+	r := &Report{Time: time.Now(), Machine: thisMachine(), Options: o}
+	for _, l := range lanes {
+		if o.Lane != "" && o.Lane != l.name {
+			continue
+		}
+		if err := l.measure(ctx, o, r); err != nil {
+			return nil, fmt.Errorf("measuring the %s lane: %w", l.name, err)
+		}
+	}
+	return r, nil
+}
+
+// measure adds the lane's figures to the report.
+func (l lane) measure(ctx context.Context, o Options, r *Report) (err error) {
 	// The same addresses every time: figures are compared across versions.
 	b := &bench{Options: o, random: rand.New(rand.NewPCG(1, 2))}
 	defer func() {
@@ -46,15 +85,17 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 			err = errors.Join(err, b.undo[i]())
 		}
 	}()
-	programs, err := b.programs(ctx)
+	programs, err := l.programs(b, ctx)
 	if err != nil {
-		return nil, fmt.Errorf("measuring programs: %w", err)
+		return fmt.Errorf("measuring programs: %w", err)
 	}
-	paths, err := b.paths(ctx)
+	paths, err := l.paths(b, ctx)
 	if err != nil {
-		return nil, fmt.Errorf("measuring whole paths: %w", err)
+		return fmt.Errorf("measuring whole paths: %w", err)
 	}
-	return newReport(machine, o, programs, paths), nil
+	r.Rows = append(r.Rows, l.rows(programs, paths)...)
+	r.Costs = append(append(r.Costs, programs.list()...), paths.list()...)
+	return nil
 }
 
 // ready refuses settings that make figures worthless.
@@ -88,6 +129,19 @@ type contender struct {
 type costs struct {
 	names  []string // in the order of measuring
 	series map[string]Series
+}
+
+// net is what comes on top of the empty program with the same traffic.
+func (c costs) net(traffic, contender string) Series {
+	return c.series[traffic+contender].minus(c.series[traffic+empty])
+}
+
+func (c costs) list() []Cost {
+	var list []Cost
+	for _, name := range c.names {
+		list = append(list, Cost{name, c.series[name]})
+	}
+	return list
 }
 
 // interleave measures all contenders once a round, always in the same order.

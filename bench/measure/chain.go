@@ -5,7 +5,6 @@ package measure
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -15,28 +14,29 @@ import (
 	"clearway/internal/topo"
 )
 
-// chain is a lab whose router forwards what the generator sends (method M2).
+// chain is a lab whose router sends on what the generator sends (method M2).
 // The generator's program runs in live frames mode, and the veth devices hand a
 // batch on in softirqs that run before the next batch is made: so all of the
 // way is walked on one CPU, nothing queues, and the thread is charged for it.
 type chain struct {
+	sender
 	lab     *lab
-	traffic *trafficObjects
-	frame   []byte
+	host    string         // where the way ends
+	device  topo.Interface // of that host
 	cpu     int
 	softirq string // see softirqThread
 	links   []link.Link
 }
 
-func newChain(l *lab, flows []netip.Addr, cpu int) (*chain, error) {
+// startChain gets what sends from load, which runs in the generator.
+func startChain(l *lab, host string, device topo.Interface, cpu int, load func() (sender, error)) (*chain, error) {
 	softirq, err := softirqThread(cpu)
 	if err != nil {
 		return nil, err
 	}
-	c := &chain{lab: l, cpu: cpu, softirq: softirq}
-	c.frame = udpFrame(generatorMAC, ingressMAC, source4, flows[0])
+	c := &chain{lab: l, host: host, device: device, cpu: cpu, softirq: softirq}
 	err = l.Host(generatorHost).Do(func() (err error) {
-		c.traffic, err = newTraffic(c.frame, flows, l.generator.Index)
+		c.sender, err = load()
 		return err
 	})
 	return c, err
@@ -54,12 +54,13 @@ func (c *chain) attach(host string, device topo.Interface, p *ebpf.Program) erro
 	})
 }
 
-func (c *chain) close() error {
+// stop detaches what is attached, and ends the sender.
+func (c *chain) stop() error {
 	var errs []error
 	for _, l := range c.links {
 		errs = append(errs, l.Close())
 	}
-	return errors.Join(append(errs, c.traffic.Close())...)
+	return errors.Join(append(errs, c.close())...)
 }
 
 // send makes so many frames pass and answers the nanoseconds of CPU time that
@@ -74,7 +75,7 @@ func (c *chain) send(frames int) (ns float64, err error) {
 			return err
 		}
 		start := threadTime()
-		_, err = c.traffic.Generate.Run(&ebpf.RunOptions{
+		_, err = c.program.Run(&ebpf.RunOptions{
 			Data:      c.frame,
 			Repeat:    uint32(frames),
 			Flags:     unix.BPF_F_TEST_XDP_LIVE_FRAMES,
@@ -91,7 +92,7 @@ func (c *chain) send(frames int) (ns float64, err error) {
 	return ns, err
 }
 
-// cost is send for so long, with proof that every frame arrived at the sink, or
+// cost is send for so long, with proof that every frame arrived at the end, or
 // none where the router drops all. When others use the CPU, softirqs may be put
 // off and a queue overflows: then the sample is taken again.
 func (c *chain) cost(d time.Duration, delivered bool) (float64, error) {
@@ -123,5 +124,5 @@ func (c *chain) cost(d time.Duration, delivered bool) (float64, error) {
 			return ns, nil
 		}
 	}
-	return 0, fmt.Errorf("the sink got %d of %d frames, want %d, in the last of %d tries: is CPU %d busy?", got, frames, want, tries, c.cpu)
+	return 0, fmt.Errorf("the %s got %d of %d frames, want %d, in the last of %d tries: is CPU %d busy?", c.host, got, frames, want, tries, c.cpu)
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
 
@@ -25,30 +24,29 @@ type clearway struct {
 	decide    *ebpf.Program
 }
 
-func (b *bench) newClearway(ctx context.Context, l *lab, allow ...netip.Prefix) (*clearway, error) {
+// newClearway starts Clearway on a lab's ingress, with what else is configured.
+func (b *bench) newClearway(ctx context.Context, l *lab, c *config.Config) (*clearway, error) {
 	dir, err := b.mountBPFFS()
 	if err != nil {
 		return nil, err
 	}
-	c := new(clearway)
+	c.Interfaces = []config.Interface{{Name: l.ingress.Name, Mode: dataplane.Native}}
+	started := new(clearway)
 	err = l.Host(routerHost).Do(func() error {
-		if c.dataplane, err = dataplane.Open(dataplane.Config{BPFFS: dir}); err != nil {
+		if started.dataplane, err = dataplane.Open(dataplane.Config{BPFFS: dir}); err != nil {
 			return err
 		}
-		b.later(c.dataplane.Close)
-		return apply(ctx, c.dataplane, &config.Config{
-			Interfaces: []config.Interface{{Name: l.ingress.Name, Mode: dataplane.Native}},
-			Forward:    config.Forward{Allow: allow},
-		})
+		b.later(started.dataplane.Close)
+		return apply(ctx, started.dataplane, c)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("starting Clearway: %w", err)
 	}
-	if c.decide, err = pinnedDecide(dir); err != nil {
+	if started.decide, err = pinnedDecide(dir); err != nil {
 		return nil, fmt.Errorf("finding Clearway's program: %w", err)
 	}
-	b.later(c.decide.Close)
-	return c, nil
+	b.later(started.decide.Close)
+	return started, nil
 }
 
 // apply makes the calling thread's namespace what the config says.
@@ -89,24 +87,25 @@ func (b *bench) mountBPFFS() (dir string, err error) {
 	return dir, nil
 }
 
-// expect runs f, which sends so many packets, and proves that all of them left
-// Clearway for one reason.
-func (c *clearway) expect(reason dataplane.Reason, packets uint64, f func() error) error {
-	before, err := c.count(reason)
-	if err != nil {
-		return err
+// counts proves that all packets left Clearway for one reason.
+func (c *clearway) counts(reason dataplane.Reason) proof {
+	return func(packets uint64, f func() error) error {
+		before, err := c.count(reason)
+		if err != nil {
+			return err
+		}
+		if err := f(); err != nil {
+			return err
+		}
+		after, err := c.count(reason)
+		if err != nil {
+			return err
+		}
+		if got := after - before; got != packets {
+			return fmt.Errorf("%d of %d packets left Clearway as %s", got, packets, reason)
+		}
+		return nil
 	}
-	if err := f(); err != nil {
-		return err
-	}
-	after, err := c.count(reason)
-	if err != nil {
-		return err
-	}
-	if got := after - before; got != packets {
-		return fmt.Errorf("%d of %d packets left Clearway as %s", got, packets, reason)
-	}
-	return nil
 }
 
 func (c *clearway) count(reason dataplane.Reason) (uint64, error) {
@@ -118,4 +117,13 @@ func (c *clearway) count(reason dataplane.Reason) (uint64, error) {
 		return 0, errors.New("the data path has other ports than one")
 	}
 	return stats.Ports[0].Reasons[reason].Packets, nil
+}
+
+// newBalancer starts Clearway with services.
+func (b *bench) newBalancer(ctx context.Context, l *lab, services []service) (*clearway, error) {
+	c, err := balanceConfig(services)
+	if err != nil {
+		return nil, err
+	}
+	return b.newClearway(ctx, l, c)
 }

@@ -11,15 +11,16 @@ import (
 	"github.com/cilium/ebpf"
 
 	"clearway/internal/testkit"
+	"clearway/internal/topo"
 )
 
 const testCPU = 0
 
-func testLab(t *testing.T) (*lab, *contendersObjects) {
+func testLab(t *testing.T, router topo.HostSpec) (*lab, *contendersObjects) {
 	t.Helper()
 	testkit.RequireRoot(t)
 	testkit.RequireKernel(t, "5.18", "xdp.frags")
-	l, err := newLab(t.Context())
+	l, err := newLab(t.Context(), router)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +39,7 @@ func testLab(t *testing.T) (*lab, *contendersObjects) {
 
 // The peers must be right, or it says nothing to be faster.
 func TestContenders(t *testing.T) {
-	l, c := testLab(t)
+	l, c := testLab(t, routerSpec())
 	plain4 := udpFrame(generatorMAC, ingressMAC, source4, netip.MustParseAddr("10.1.2.3"))
 	plain6 := udpFrame(generatorMAC, ingressMAC, source6, netip.MustParseAddr("2001:db8:1:2::1"))
 	unrouted := udpFrame(generatorMAC, ingressMAC, source4, netip.MustParseAddr("203.0.113.1"))
@@ -94,7 +95,7 @@ func TestContenders(t *testing.T) {
 // Whatever the contender before did to the frame, the next one gets the next
 // flow's, right in every byte.
 func TestFeedRestoresFrames(t *testing.T) {
-	l, c := testLab(t)
+	l, c := testLab(t, routerSpec())
 	random := testkit.Rand(t)
 	for _, row := range []struct {
 		source netip.Addr
@@ -109,7 +110,7 @@ func TestFeedRestoresFrames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer f.traffic.Close()
+		defer f.close()
 		// The buffer starts as another run left it.
 		f.frame = forwarded(f.frame, egressMAC, nextHopMAC)
 		if err := f.to(c.Empty); err != nil {
@@ -131,7 +132,7 @@ func TestFeedRestoresFrames(t *testing.T) {
 		}
 		last := row.flows[(1000-1)%len(row.flows)]
 		want := forwarded(udpFrame(generatorMAC, ingressMAC, row.source, last), egressMAC, nextHopMAC)
-		if err := f.traffic.NextFlow.Set(uint32(0)); err != nil {
+		if err := f.restart(); err != nil {
 			t.Fatal(err)
 		}
 		verdict, got, _, err := f.run(1000, make([]byte, 2*frameBytes))

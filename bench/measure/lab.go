@@ -39,9 +39,9 @@ type lab struct {
 	generator, ingress, egress, sink topo.Interface // g0, r0, r1, s0
 }
 
-func newLab(ctx context.Context) (*lab, error) {
+func newLab(ctx context.Context, router topo.HostSpec) (*lab, error) {
 	l := &lab{Lab: topo.Lab{
-		Hosts: []topo.HostSpec{{Name: generatorHost}, routerSpec(), {Name: sinkHost}},
+		Hosts: []topo.HostSpec{{Name: generatorHost}, router, {Name: sinkHost}},
 		Links: []topo.Link{
 			{
 				A: end(routerHost, "r0", ingressMAC, "192.0.2.1/24", "fd00:1::1/64"),
@@ -62,6 +62,8 @@ func newLab(ctx context.Context) (*lab, error) {
 	return l, nil
 }
 
+// routerSpec is a router by which all destinations of the forward lane are
+// reached, behind r1.
 func routerSpec() topo.HostSpec {
 	spec := topo.HostSpec{
 		Name:    routerHost,

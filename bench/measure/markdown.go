@@ -54,10 +54,14 @@ func markdownRow(w io.Writer, cells []string) {
 	fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | "))
 }
 
-// Record writes the page into a directory, under the date and the kernel. A
-// later run of the same day replaces it.
+// Record writes the page into a directory, under the date, the kernel, and the
+// lane if it is of one only. A later run of the same day replaces it.
 func (r *Report) Record(dir string) (file string, err error) {
-	file = filepath.Join(dir, r.Time.Format(time.DateOnly)+"-"+r.Machine.Kernel+".md")
+	name := r.Time.Format(time.DateOnly) + "-" + r.Machine.Kernel
+	if r.Options.Lane != "" {
+		name += "-" + r.Options.Lane
+	}
+	file = filepath.Join(dir, name+".md")
 	var b bytes.Buffer
 	if err := r.WriteMarkdown(&b); err != nil {
 		return "", err

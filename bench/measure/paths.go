@@ -5,19 +5,22 @@ package measure
 import (
 	"context"
 	"fmt"
+	"net/netip"
 
 	"github.com/cilium/ebpf"
+
+	"clearway/internal/config"
 )
 
-// path is the traffic of M2.
+// path is the traffic of M2, a prefix of names as those of M1.
 const path = "IPv4 end to end, 1,024 flows:"
 
-// paths measures M2.
-func (b *bench) paths(ctx context.Context) (costs, error) {
+// forwardPaths measures M2.
+func (b *bench) forwardPaths(ctx context.Context) (costs, error) {
 	flows := allowedFlows4(b.random, someFlows)
 	var contenders []contender
 	for _, name := range []string{floor, fixed, fib, ours, linux, conntrack, rules} {
-		r, err := b.newRouter(ctx)
+		r, err := b.newRouter(ctx, routerSpec())
 		if err != nil {
 			return costs{}, err
 		}
@@ -25,7 +28,7 @@ func (b *bench) paths(ctx context.Context) (costs, error) {
 		if err != nil {
 			return costs{}, err
 		}
-		b.later(c.close)
+		b.later(c.stop)
 		if err := b.prepare(ctx, name, r, c); err != nil {
 			return costs{}, fmt.Errorf("preparing %s%s: %w", path, name, err)
 		}
@@ -46,7 +49,7 @@ func (b *bench) prepare(ctx context.Context, name string, r *router, c *chain) (
 	}
 	switch name {
 	case ours:
-		_, err = b.newClearway(ctx, r.lab, allow4, allow6)
+		_, err = b.newClearway(ctx, r.lab, &config.Config{Forward: config.Forward{Allow: []netip.Prefix{allow4, allow6}}})
 	case linux:
 	case conntrack, rules:
 		err = addFirewall(ctx, r.lab, ruleset(name == conntrack))
@@ -56,7 +59,7 @@ func (b *bench) prepare(ctx context.Context, name string, r *router, c *chain) (
 	if err != nil || name == floor {
 		return err
 	}
-	if err := c.check(ctx, forwarded(c.frame, egressMAC, nextHopMAC)); err != nil {
+	if err := c.check(ctx, forwards); err != nil {
 		return err
 	}
 	// What Linux sends ends in the sink's stack: a packet of its own would have

@@ -3,10 +3,8 @@
 package measure
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -15,6 +13,7 @@ import (
 // Verdicts of an XDP program, <linux/bpf.h>.
 const (
 	xdpPass     = 2
+	xdpTX       = 3
 	xdpRedirect = 4
 )
 
@@ -29,37 +28,9 @@ type xdpMD struct {
 // feed is traffic for test runs (method M1), as it arrives at a router by one
 // of its devices.
 type feed struct {
-	traffic *trafficObjects
-	restore *ebpf.Program // calls the contender
-	frame   []byte        // the first
-	lab     *lab
-	cpu     int
-}
-
-// newFeed loads traffic for a lab's router; flows are of one family.
-func newFeed(l *lab, flows []netip.Addr, cpu int) (*feed, error) {
-	source := source4
-	if flows[0].Is6() {
-		source = source6
-	}
-	f := &feed{frame: udpFrame(generatorMAC, ingressMAC, source, flows[0]), lab: l, cpu: cpu}
-	var err error
-	if f.traffic, err = newTraffic(f.frame, flows, 0); err != nil {
-		return nil, err
-	}
-	f.restore = f.traffic.Restore4
-	if flows[0].Is6() {
-		f.restore = f.traffic.Restore6
-	}
-	return f, nil
-}
-
-// to makes p the contender.
-func (f *feed) to(p *ebpf.Program) error {
-	if err := f.traffic.Contender.Put(uint32(0), p); err != nil {
-		return fmt.Errorf("choosing the contender: %w", err)
-	}
-	return nil
+	sender
+	lab *lab
+	cpu int
 }
 
 // run is one test run; it answers the last verdict and what became of out, and
@@ -76,7 +47,7 @@ func (f *feed) run(packets int, out []byte) (verdict uint32, output []byte, spen
 			return err
 		}
 		start := threadTime()
-		verdict, err = f.restore.Run(&opts)
+		verdict, err = f.program.Run(&opts)
 		spent = threadTime() - start
 		return err
 	})
@@ -86,20 +57,13 @@ func (f *feed) run(packets int, out []byte) (verdict uint32, output []byte, spen
 	return verdict, opts.DataOut, spent, nil
 }
 
-// check runs p once, on the first flow, and compares what it makes of it.
-func (f *feed) check(p *ebpf.Program, verdict uint32, frame []byte) error {
-	err := errors.Join(f.to(p), f.traffic.NextFlow.Set(uint32(0)))
-	if err != nil {
-		return err
+// first runs p once, on the first flow.
+func (f *feed) first(p *ebpf.Program) (verdict uint32, frame []byte, err error) {
+	if err := errors.Join(f.to(p), f.restart()); err != nil {
+		return 0, nil, err
 	}
-	gotVerdict, got, _, err := f.run(1, make([]byte, 2*frameBytes))
-	if err != nil {
-		return err
-	}
-	if gotVerdict != verdict || !bytes.Equal(got, frame) {
-		return fmt.Errorf("one packet: verdict %d, frame %x; want %d, %x", gotVerdict, got, verdict, frame)
-	}
-	return nil
+	verdict, frame, _, err = f.run(1, make([]byte, 2*frameBytes))
+	return verdict, frame, err
 }
 
 // cost answers the nanoseconds of CPU time that p takes for a packet, the

@@ -4,12 +4,10 @@ package measure
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 
-	"github.com/cilium/ebpf"
-
 	"clearway/dataplane"
+	"clearway/internal/config"
 )
 
 // Numbers of flows: those that fit the nearest caches, and those that don't.
@@ -44,72 +42,32 @@ const (
 	floor     = " dropped by the router"
 )
 
-// programs measures M1.
-func (b *bench) programs(ctx context.Context) (costs, error) {
-	runs, err := b.programRuns(ctx)
+// forwardPrograms measures M1.
+func (b *bench) forwardPrograms(ctx context.Context) (costs, error) {
+	runs, err := b.forwardRuns(ctx)
 	if err != nil {
 		return costs{}, err
 	}
-	var contenders []contender
-	for _, r := range runs {
-		if err := r.check(); err != nil {
-			return costs{}, fmt.Errorf("checking %s: %w", r.name, err)
-		}
-		contenders = append(contenders, contender{r.name, func() (float64, error) {
-			return r.feed.cost(r.program, b.Packets)
-		}})
-	}
-	return b.interleave(ctx, "M1", contenders)
+	return b.measurePrograms(ctx, runs)
 }
 
-// programRun is one contender with one kind of traffic.
-type programRun struct {
-	name     string
-	feed     *feed
-	program  *ebpf.Program
-	forwards bool
-	clearway *clearway // where program is its decide
-}
-
-// check proves that the contender does its job.
-func (r programRun) check() error {
-	verdict, frame := uint32(xdpPass), r.feed.frame
-	if r.forwards {
-		verdict, frame = xdpRedirect, forwarded(frame, egressMAC, nextHopMAC)
-	}
-	if err := r.feed.check(r.program, verdict, frame); err != nil {
-		return err
-	}
-	if r.clearway == nil {
-		return nil
-	}
-	reason := dataplane.PassNoMatch
-	if r.forwards {
-		reason = dataplane.Forward
-	}
-	return r.clearway.expect(reason, manyFlows, func() error {
-		_, _, _, err := r.feed.run(manyFlows, nil)
-		return err
-	})
-}
-
-// programRuns lists what is run, in two routers that differ in what Clearway
+// forwardRuns lists what is run, in two routers that differ in what Clearway
 // may forward there.
-func (b *bench) programRuns(ctx context.Context) ([]programRun, error) {
-	one, err := b.newRouter(ctx)
+func (b *bench) forwardRuns(ctx context.Context) ([]programRun, error) {
+	one, err := b.newRouter(ctx, routerSpec())
 	if err != nil {
 		return nil, err
 	}
-	few, err := b.newClearway(ctx, one.lab, allow4, allow6)
+	few, err := b.newClearway(ctx, one.lab, &config.Config{Forward: config.Forward{Allow: []netip.Prefix{allow4, allow6}}})
 	if err != nil {
 		return nil, err
 	}
-	other, err := b.newRouter(ctx)
+	other, err := b.newRouter(ctx, routerSpec())
 	if err != nil {
 		return nil, err
 	}
 	prefixes := scattered(b.random, manyPrefixes)
-	many, err := b.newClearway(ctx, other.lab, prefixes...)
+	many, err := b.newClearway(ctx, other.lab, &config.Config{Forward: config.Forward{Allow: prefixes}})
 	if err != nil {
 		return nil, err
 	}
@@ -130,27 +88,29 @@ func (b *bench) programRuns(ctx context.Context) ([]programRun, error) {
 		if err != nil {
 			return nil, err
 		}
-		b.later(feed.traffic.Close)
+		b.later(feed.close)
 		feeds = append(feeds, feed)
 	}
 	c := one.contenders
+	forward, miss := few.counts(dataplane.Forward), few.counts(dataplane.PassNoMatch)
+	missMany := many.counts(dataplane.PassNoMatch)
 	return []programRun{
-		{forward4 + empty, feeds[0], c.Empty, false, nil},
-		{forward4 + fixed, feeds[0], c.Fixed4, true, nil},
-		{forward4 + fib, feeds[0], c.Fib4, true, nil},
-		{forward4 + ours, feeds[0], few.decide, true, few},
-		{miss4 + empty, feeds[1], c.Empty, false, nil},
-		{miss4 + fixed, feeds[1], c.Fixed4, true, nil},
-		{miss4 + ours, feeds[1], few.decide, false, few},
-		{miss4 + oursMany, feeds[2], many.decide, false, many},
-		{missMany4 + empty, feeds[3], c.Empty, false, nil},
-		{missMany4 + ours, feeds[3], few.decide, false, few},
-		{missMany4 + oursMany, feeds[4], many.decide, false, many},
-		{forward6 + empty, feeds[5], c.Empty, false, nil},
-		{forward6 + fixed, feeds[5], c.Fixed6, true, nil},
-		{forward6 + fib, feeds[5], c.Fib6, true, nil},
-		{forward6 + ours, feeds[5], few.decide, true, few},
-		{miss6 + empty, feeds[6], c.Empty, false, nil},
-		{miss6 + ours, feeds[6], few.decide, false, few},
+		{forward4 + empty, feeds[0], c.Empty, passes, nil},
+		{forward4 + fixed, feeds[0], c.Fixed4, forwards, nil},
+		{forward4 + fib, feeds[0], c.Fib4, forwards, nil},
+		{forward4 + ours, feeds[0], few.decide, forwards, forward},
+		{miss4 + empty, feeds[1], c.Empty, passes, nil},
+		{miss4 + fixed, feeds[1], c.Fixed4, forwards, nil},
+		{miss4 + ours, feeds[1], few.decide, passes, miss},
+		{miss4 + oursMany, feeds[2], many.decide, passes, missMany},
+		{missMany4 + empty, feeds[3], c.Empty, passes, nil},
+		{missMany4 + ours, feeds[3], few.decide, passes, miss},
+		{missMany4 + oursMany, feeds[4], many.decide, passes, missMany},
+		{forward6 + empty, feeds[5], c.Empty, passes, nil},
+		{forward6 + fixed, feeds[5], c.Fixed6, forwards, nil},
+		{forward6 + fib, feeds[5], c.Fib6, forwards, nil},
+		{forward6 + ours, feeds[5], few.decide, forwards, forward},
+		{miss6 + empty, feeds[6], c.Empty, passes, nil},
+		{miss6 + ours, feeds[6], few.decide, passes, miss},
 	}, nil
 }

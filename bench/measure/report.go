@@ -65,50 +65,6 @@ func (r *Report) Missed() []Row {
 	return missed
 }
 
-func newReport(m Machine, o Options, programs, paths costs) *Report {
-	r := &Report{Time: time.Now(), Machine: m, Options: o}
-	r.Rows = append(programRows(programs), pathRows(paths)...)
-	for _, c := range []costs{programs, paths} {
-		for _, name := range c.names {
-			r.Costs = append(r.Costs, Cost{name, c.series[name]})
-		}
-	}
-	return r
-}
-
-// programRows are the figures of M1. A net cost is what comes on top of the
-// empty program with the same traffic.
-func programRows(c costs) []Row {
-	net := func(traffic, contender string) Series {
-		return c.series[traffic+contender].minus(c.series[traffic+empty])
-	}
-	more := func(traffic string) Series {
-		return c.series[traffic+oursMany].minus(c.series[traffic+ours])
-	}
-	return []Row{
-		{"M1", "IPv4 forwarded, 10 routes, 1 allow prefix: Clearway / (a), net", "x", atMost(1.70), net(forward4, ours).over(net(forward4, fib))},
-		{"M1", "IPv4 not allowed: Clearway, net", "ns", atMost(40), net(miss4, ours)},
-		{"M1", "IPv4 not allowed: Clearway / (e), net", "x", atMost(2.6), net(miss4, ours).over(net(miss4, fixed))},
-		{"M1", "IPv4 not allowed, 1,024 flows: 10,000 allow prefixes − 1", "ns", atMost(12), more(miss4)},
-		{"M1", "IPv4 not allowed, 65,536 flows: 10,000 allow prefixes − 1", "ns", atMost(35), more(missMany4)},
-		{"M1", "IPv6 forwarded, 10 routes, 1 allow prefix: Clearway / (a), net", "x", Target{}, net(forward6, ours).over(net(forward6, fib))},
-		{"M1", "IPv6 not allowed: Clearway, net", "ns", Target{}, net(miss6, ours)},
-	}
-}
-
-// pathRows are the figures of M2: how many times the packets a second of the
-// peer.
-func pathRows(c costs) []Row {
-	against := func(peer string) Series { return c.series[path+peer].over(c.series[path+ours]) }
-	return []Row{
-		{"M2", "packets a second: Clearway / (c) Linux", "x", atLeast(2.7), against(linux)},
-		{"M2", "packets a second: Clearway / (d) Linux, conntrack before 100 rules", "x", atLeast(3.4), against(conntrack)},
-		{"M2", "packets a second: Clearway / Linux, conntrack behind 100 rules", "x", Target{}, against(rules)},
-		{"M2", "packets a second: Clearway / (a) bpf_fib_lookup", "x", Target{}, against(fib)},
-		{"M2", "packets a second: Clearway / (e) fixed next hop", "x", Target{}, against(fixed)},
-	}
-}
-
 // cells are a row's texts: name, target, median, quartiles, whether it is met.
 func (r Row) cells() [6]string {
 	format := func(v float64) string {

@@ -46,7 +46,7 @@ func TestRows(t *testing.T) {
 		path + rules: {2000}, path + fib: {180}, path + fixed: {100},
 	}}
 	want := []float64{1.5, 25, 2.5, 7, 30, 1.25, 60, 3, 4, 10, 0.9, 0.5}
-	rows := append(programRows(programs), pathRows(paths)...)
+	rows := forwardRows(programs, paths)
 	if len(rows) != len(want) {
 		t.Fatalf("%d rows, want %d", len(rows), len(want))
 	}

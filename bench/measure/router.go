@@ -2,7 +2,11 @@
 
 package measure
 
-import "context"
+import (
+	"context"
+
+	"clearway/internal/topo"
+)
 
 // router is a lab with the contenders loaded for its router.
 type router struct {
@@ -10,8 +14,8 @@ type router struct {
 	contenders *contendersObjects
 }
 
-func (b *bench) newRouter(ctx context.Context) (*router, error) {
-	l, err := newLab(ctx)
+func (b *bench) newRouter(ctx context.Context, spec topo.HostSpec) (*router, error) {
+	l, err := newLab(ctx, spec)
 	if err != nil {
 		return nil, err
 	}

@@ -16,14 +16,14 @@ import (
 	"clearway/internal/topo/wire"
 )
 
-// received is how many frames the sink's device has counted.
+// received is how many frames the device at the end has counted.
 func (c *chain) received() (n int, err error) {
-	err = c.lab.Host(sinkHost).Do(func() error {
+	err = c.lab.Host(c.host).Do(func() error {
 		b, err := os.ReadFile("/proc/thread-self/net/dev")
 		if err != nil {
-			return fmt.Errorf("reading the sink's counters: %w", err)
+			return fmt.Errorf("reading the counters of %s: %w", c.device.Name, err)
 		}
-		n, err = receivedBy(b, c.lab.sink.Name)
+		n, err = receivedBy(b, c.device.Name)
 		return err
 	})
 	return n, err
@@ -39,17 +39,17 @@ func receivedBy(text []byte, device string) (int, error) {
 			return strconv.Atoi(fields[1])
 		}
 	}
-	return 0, fmt.Errorf("reading the sink's counters: no device %s", device)
+	return 0, fmt.Errorf("reading a device's counters: no device %s", device)
 }
 
-// check sends one frame, of the first flow, and compares what arrives at the
-// sink, where no program may be attached yet.
-func (c *chain) check(ctx context.Context, want []byte) (err error) {
-	if err := c.traffic.NextFlow.Set(uint32(0)); err != nil {
+// check sends one frame, of the first flow, and hands isRight what arrives at
+// the end, where no program may be attached yet.
+func (c *chain) check(ctx context.Context, isRight outcome) (err error) {
+	if err := c.restart(); err != nil {
 		return err
 	}
 	// Devices that come up say some IPv6 of their own.
-	capture, err := wire.NewCapture(c.lab.Host(sinkHost), c.lab.sink.Name, isIPv4)
+	capture, err := wire.NewCapture(c.lab.Host(c.host), c.device.Name, isIPv4)
 	if err != nil {
 		return err
 	}
@@ -63,8 +63,8 @@ func (c *chain) check(ctx context.Context, want []byte) (err error) {
 	if err != nil {
 		return fmt.Errorf("one frame sent: %w", err)
 	}
-	if len(got) != 1 || !bytes.Equal(got[0], want) {
-		return fmt.Errorf("one frame sent: the sink got %x, want %x", got, want)
+	if len(got) != 1 {
+		return fmt.Errorf("one frame sent: the %s got %x", c.host, got)
 	}
-	return nil
+	return isRight.frame(c.frame, got[0])
 }

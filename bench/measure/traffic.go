@@ -77,3 +77,33 @@ func newTraffic(frame []byte, flows []netip.Addr, gateway int) (*trafficObjects,
 	}
 	return &objects, nil
 }
+
+// newFeed loads traffic for a lab's router; flows are of one family.
+func newFeed(l *lab, flows []netip.Addr, cpu int) (*feed, error) {
+	source := source4
+	if flows[0].Is6() {
+		source = source6
+	}
+	frame := udpFrame(generatorMAC, ingressMAC, source, flows[0])
+	t, err := newTraffic(frame, flows, 0)
+	if err != nil {
+		return nil, err
+	}
+	s := sender{frame, manyFlows, t.Restore4, t.Contender, t.NextFlow, t.Close}
+	if flows[0].Is6() {
+		s.program = t.Restore6
+	}
+	return &feed{s, l, cpu}, nil
+}
+
+// newChain makes a lab in which the router forwards to the sink.
+func newChain(l *lab, flows []netip.Addr, cpu int) (*chain, error) {
+	frame := udpFrame(generatorMAC, ingressMAC, source4, flows[0])
+	return startChain(l, sinkHost, l.sink, cpu, func() (sender, error) {
+		t, err := newTraffic(frame, flows, l.generator.Index)
+		if err != nil {
+			return sender{}, err
+		}
+		return sender{frame, manyFlows, t.Generate, nil, t.NextFlow, t.Close}, nil
+	})
+}

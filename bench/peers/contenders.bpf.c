@@ -11,12 +11,8 @@
  * As there is one device map and the runner puts every device of the router
  * into it, they don't ask whether the egress is in there.
  */
+#include "devices.h"
 #include "frame.h"
-
-struct macs {
-	__u16 dmac[3];
-	__u16 smac[3];
-};
 
 /* The next hop of fixed4 and fixed6. */
 volatile const struct macs next_hop;

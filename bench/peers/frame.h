@@ -5,13 +5,10 @@
 
 #define IPV4_NO_OPTIONS 0x45
 
-/* Redirect targets by ifindex; sized and filled by the runner. */
-struct {
-	__uint(type, BPF_MAP_TYPE_DEVMAP);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct bpf_devmap_val);
-} tx_devices SEC(".maps");
+struct macs {
+	__u16 dmac[3];
+	__u16 smac[3];
+};
 
 /* The IPv4 header, NULL unless the frame is as simple as they come. */
 static __always_inline struct iphdr *ipv4(struct xdp_md *ctx)

@@ -7,6 +7,7 @@
  *   restore4, restore6  M1: then call the contender
  *   generate            M2: then send the frame to the router
  */
+#include "devices.h"
 #include "frame.h"
 
 #define FLOWS 65536

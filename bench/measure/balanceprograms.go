@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package measure
+
+import (
+	"context"
+
+	"github.com/cilium/ebpf"
+)
+
+// mostFlows are more than any cache holds.
+const mostFlows = 1_000_000
+
+// The traffic of the balance lane: see family.
+const (
+	oneFlow  = "one flow"
+	some     = "1,024 flows"
+	many     = "65,536 flows"
+	most     = "1,000,000 flows"
+	newFlows = "each packet a new flow"
+
+	noService = "no service"
+	otherPort = "another port of a service address"
+)
+
+// The contenders of the balance lane beside empty and ours.
+const (
+	fixedBackend = " (a) fixed backend"
+	others       = " (c) classical balancer"
+	headMoved    = " head moved"
+	always       = " Clearway, tracking always"
+	never        = " Clearway, tracking never"
+	without      = " Clearway without services"
+	flatTable    = " one flat table"
+	arrayTables  = " array of tables"
+	hashTables   = " hash of tables"
+	sentBack     = " sent back"
+)
+
+// balancers is all that takes part in M1 of the balance lane. Peer (c) is there
+// once for each set of flows, so that one doesn't push out the other.
+type balancers struct {
+	lab           *lab // of with
+	bare          *lab // of without
+	empty         *ebpf.Program
+	floors        *balancersObjects
+	classical     map[family]*classical // with known flows
+	classicalNew  *classical
+	array, hash   *tablesObjects
+	with, without *clearway
+	clients       []client
+}
+
+// balancePrograms measures M1.
+func (b *bench) balancePrograms(ctx context.Context) (costs, error) {
+	all, err := b.newBalancers(ctx)
+	if err != nil {
+		return costs{}, err
+	}
+	var runs []programRun
+	for _, f := range families {
+		for _, list := range []func(*bench, family) ([]programRun, error){
+			all.knownFlows, all.trackings, all.newFlows, all.pastServices,
+		} {
+			some, err := list(b, f)
+			if err != nil {
+				return costs{}, err
+			}
+			runs = append(runs, some...)
+		}
+	}
+	tables, err := all.tables(b)
+	if err != nil {
+		return costs{}, err
+	}
+	return b.measurePrograms(ctx, append(runs, tables...))
+}
+
+func (b *bench) newBalancers(ctx context.Context) (*balancers, error) {
+	r, err := b.newRouter(ctx, balancerSpec())
+	if err != nil {
+		return nil, err
+	}
+	all := &balancers{lab: r.lab, empty: r.contenders.Empty, clients: randomClients(b.random, mostFlows)}
+	if all.with, err = b.newBalancer(ctx, r.lab, services); err != nil {
+		return nil, err
+	}
+	other, err := b.newRouter(ctx, balancerSpec())
+	if err != nil {
+		return nil, err
+	}
+	all.bare = other.lab
+	if all.without, err = b.newBalancer(ctx, all.bare, nil); err != nil {
+		return nil, err
+	}
+	return all, all.loadPeers(b)
+}
+
+// loadPeers loads what is not Clearway.
+func (all *balancers) loadPeers(b *bench) (err error) {
+	if all.floors, err = newBalancers(); err != nil {
+		return err
+	}
+	b.later(all.floors.Close)
+	all.classical = map[family]*classical{}
+	for _, f := range families {
+		if all.classical[f], err = newClassical(services); err != nil {
+			return err
+		}
+		b.later(all.classical[f].Close)
+	}
+	if all.classicalNew, err = newClassical(services); err != nil {
+		return err
+	}
+	b.later(all.classicalNew.Close)
+	if all.array, err = newTables(ebpf.ArrayOfMaps); err != nil {
+		return err
+	}
+	b.later(all.array.Close)
+	if all.hash, err = newTables(ebpf.HashOfMaps); err != nil {
+		return err
+	}
+	b.later(all.hash.Close)
+	return nil
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package measure
+
+import (
+	"net/netip"
+
+	"clearway/dataplane"
+)
+
+// feedFor is feed, closed in the end.
+func (t clientTraffic) feedFor(b *bench, l *lab) (*feed, error) {
+	f, err := t.feed(l, b.CPU)
+	if err != nil {
+		return nil, err
+	}
+	b.later(f.close)
+	return f, nil
+}
+
+// knownFlows is traffic of flows that all have packets behind them.
+func (all *balancers) knownFlows(b *bench, f family) (runs []programRun, err error) {
+	c := all.classical[f]
+	for _, flows := range []struct {
+		name string
+		n    int
+	}{{oneFlow, 1}, {some, someFlows}, {many, manyFlows}, {most, mostFlows}} {
+		name := f.to(flows.name)
+		feed, err := clientTraffic{f.service(dataplane.TrackChanged), all.clients[:flows.n], flagACK}.feedFor(b, all.lab)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs,
+			programRun{name + empty, feed, all.empty, passes, nil},
+			programRun{name + headMoved, feed, f.program(all.floors.Moved4, all.floors.Moved6), moves, nil},
+			programRun{name + fixedBackend, feed, f.program(all.floors.FixedBackend4, all.floors.FixedBackend6), balances, nil},
+			programRun{name + others, feed, f.program(c.Classical4, c.Classical6), balances, c.counts(true)},
+			programRun{name + ours, feed, all.with.decide, balances, all.with.counts(dataplane.Balanced)},
+		)
+	}
+	return runs, nil
+}
+
+// trackings is the same for services that track otherwise.
+func (all *balancers) trackings(b *bench, f family) (runs []programRun, err error) {
+	for _, t := range []struct {
+		name     string
+		tracking dataplane.Tracking
+		flows    string
+		n        int
+	}{
+		{never, dataplane.TrackNever, oneFlow, 1},
+		{always, dataplane.TrackAlways, oneFlow, 1},
+		{never, dataplane.TrackNever, many, manyFlows},
+		{always, dataplane.TrackAlways, many, manyFlows},
+	} {
+		feed, err := clientTraffic{f.service(t.tracking), all.clients[:t.n], flagACK}.feedFor(b, all.lab)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, programRun{f.to(t.flows) + t.name, feed, all.with.decide, balances, all.with.counts(dataplane.Balanced)})
+	}
+	return runs, nil
+}
+
+// newFlows is a SYN of a client that was never seen, again and again.
+func (all *balancers) newFlows(b *bench, f family) ([]programRun, error) {
+	feed, err := clientTraffic{f.service(dataplane.TrackChanged), nil, flagSYN}.feedFor(b, all.lab)
+	if err != nil {
+		return nil, err
+	}
+	c, name := all.classicalNew, f.to(newFlows)
+	return []programRun{
+		{name + empty, feed, all.empty, passes, nil},
+		{name + others, feed, f.program(c.Classical4, c.Classical6), balances, c.counts(false)},
+		{name + ours, feed, all.with.decide, balances, all.with.counts(dataplane.Balanced)},
+	}, nil
+}
+
+// pastServices is traffic for none, through Clearway with services and without.
+func (all *balancers) pastServices(b *bench, f family) (runs []programRun, err error) {
+	service := f.service(dataplane.TrackChanged)
+	for _, t := range []struct {
+		name string
+		to   netip.AddrPort
+	}{
+		{f.past(noService), netip.AddrPortFrom(f.nobody(), servicePort)},
+		{f.past(otherPort), netip.AddrPortFrom(service.Addr(), servicePort+1)},
+	} {
+		traffic := clientTraffic{t.to, all.clients[:someFlows], flagACK}
+		with, err := traffic.feedFor(b, all.lab)
+		if err != nil {
+			return nil, err
+		}
+		bare, err := traffic.feedFor(b, all.bare)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs,
+			programRun{t.name + ours, with, all.with.decide, passes, all.with.counts(dataplane.PassNoMatch)},
+			programRun{t.name + without, bare, all.without.decide, passes, all.without.counts(dataplane.PassNoMatch)},
+		)
+	}
+	return runs, nil
+}
+
+// tables is what a table of its own for each service costs.
+func (all *balancers) tables(b *bench) ([]programRun, error) {
+	f := families[0]
+	feed, err := clientTraffic{f.service(dataplane.TrackChanged), all.clients[:1], flagACK}.feedFor(b, all.lab)
+	if err != nil {
+		return nil, err
+	}
+	name := f.to(oneFlow)
+	return []programRun{
+		{name + flatTable, feed, all.array.Flat, balances, nil},
+		{name + arrayTables, feed, all.array.Nested, balances, nil},
+		{name + hashTables, feed, all.hash.Nested, balances, nil},
+	}, nil
+}
