@@ -347,8 +347,11 @@ struct scratch {
 	struct flow_key flow_key;
 	struct service_port_key service_port;
 	__u32 walk;		/* how far one over options or payload is */
-	__u32 flow_bits;	/* of the packet whose flow_key this is: enum flow_bit, */
-	__u32 flow_protocol;	/* and what its service speaks */
+	/* Of the packet whose flow_key this is: */
+	__u32 flow_bits;	/* enum flow_bit */
+	__u32 flow_protocol;	/* what its service speaks */
+	__u32 tcp_flags;
+	__u32 ttl;
 	__u32 answers;		/* too-big answers sent, */
 	__u64 answer_window;	/* since this time, in nanoseconds */
 	__u64 flow;		/* struct flow, as one word */

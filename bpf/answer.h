@@ -95,21 +95,34 @@ static __always_inline void write_answer6(struct answer6 *a, const struct mutati
 	a->icmp.check = ~checksum_fold(sum);
 }
 
+/* The sender becomes the receiver. The old header is about to be written over. */
+static __always_inline void turn_macs(struct mutation *m, const void *old)
+{
+	const __u32 *from = old + sizeof(m->dmac), *to = old;
+
+	*(__u32 *)m->dmac = from[0];
+	*(__u16 *)(m->dmac + 4) = *(const __u16 *)(from + 1);
+	*(__u32 *)m->smac = to[0];
+	*(__u16 *)(m->smac + 4) = *(const __u16 *)(to + 1);
+}
+
 /*
  * Ends as drop_too_big, whether or not there was room: NEXT says that there is
  * an answer to send. l2: bytes of the L2 header, a constant in each copy.
  */
-static __always_inline enum reason answer(struct xdp_md *ctx, const struct mutation *m, __u32 l2)
+static __always_inline enum reason answer(struct xdp_md *ctx, struct mutation *m, __u32 l2)
 {
 	void *start = data(ctx), *end = data_end(ctx), *ip = start + l2;
 
 	if (m->flags & MUTATE_IPV6) {
 		if (ip + sizeof(struct answer6) > end)
 			return drop_too_big;
+		turn_macs(m, start + sizeof(struct ipv6hdr) + sizeof(struct icmphdr));
 		write_answer6(ip, m);
 	} else {
 		if (ip + sizeof(struct answer4) > end)
 			return drop_too_big;
+		turn_macs(m, start + sizeof(struct iphdr) + sizeof(struct icmphdr));
 		write_answer4(ip, m);
 	}
 	write_new_l2(start, m, l2, m->flags & MUTATE_IPV6);

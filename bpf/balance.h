@@ -16,19 +16,15 @@
 
 static __always_inline enum reason check_headers(const struct pkt *p)
 {
-	if (p->scratch->flow_bits & FLOW_FRAGMENT && !(p->service->flags & SERVICE_AFFINITY_SOURCE))
+	__u32 bits = p->scratch->flow_bits;
+
+	if (bits & FLOW_FRAGMENT && !(p->service->flags & SERVICE_AFFINITY_SOURCE))
 		return drop_fragment;
-	if (p->scratch->flow_bits & FLOW_EXTRA)
+	if (bits & FLOW_EXTRA)
 		return drop_header;
-	if (p->service->flags & SERVICE_L2 &&
-	    (p->family == AF_INET ? ip4(p)->ttl : ip6(p)->hop_limit) <= 1)
+	if (p->service->flags & SERVICE_L2 && p->scratch->ttl <= 1)
 		return drop_ttl;
 	return NEXT;
-}
-
-static __always_inline __u8 traffic_class(const struct pkt *p)
-{
-	return p->family == AF_INET ? ip4(p)->tos : bpf_ntohl(ip6(p)->flow) >> 20;
 }
 
 /* The outer source varies with the flow, so that receivers spread flows over their queues. */
@@ -45,39 +41,26 @@ static __always_inline void record_tunnel(const struct pkt *p, const struct back
 		m->source[1] = shared.source6[1];
 		m->source[2] = shared.source6[2];
 		m->source[3] = shared.source6[3] | (bpf_htonl(hash) & shared.source6_hosts);
-		m->flow = bpf_htonl(6u << 28 | traffic_class(p) << 20 | (hash & IPV6_FLOWLABEL_MASK));
+		m->flow = bpf_htonl(6u << 28 | m->tos << 20 | (hash & IPV6_FLOWLABEL_MASK));
 	} else {
 		m->source[0] = shared.source4 | (bpf_htonl(hash) & shared.source4_hosts);
-		m->tos = traffic_class(p);
 	}
 	m->source_port = bpf_htons(0xc000 | (hash & 0x3fff));	/* RFC 6335: dynamic ports */
 }
 
-/* An IPv4 UDP packet may go without a checksum, and a fragment has one of more than itself. */
-static __always_inline int has_checksum(const struct pkt *p)
-{
-	const struct udphdr *udp = header(p, p->offset + ip_header_bytes(p));
-
-	if (p->scratch->flow_bits & FLOW_FRAGMENT)
-		return 0;
-	return p->protocol != IPPROTO_UDP || ((void *)(udp + 1) <= p->end && udp->check);
-}
-
 static __always_inline __u32 delivery_flags(const struct pkt *p, const struct backend *b)
 {
-	__u32 flags = MUTATE_BALANCE | (p->family == AF_INET6 ? MUTATE_IPV6 : 0) |
-		      (p->offset != ETH_HLEN ? MUTATE_TAGGED_IN : 0);
+	__u32 flags = p->scratch->mutation.flags | MUTATE_BALANCE;
 
 	if (p->service->flags & SERVICE_L2)
 		return flags;
 	flags |= MUTATE_TUNNEL;
 	if (p->service->flags & SERVICE_GUE)
 		flags |= MUTATE_GUE;
-	if (b->flags & BACKEND_IPV6) {
+	if (b->flags & BACKEND_IPV6)
 		flags |= MUTATE_OUTER6;
-		if (flags & MUTATE_GUE && !has_checksum(p))
-			flags |= MUTATE_UDP_SUM;
-	}
+	if (p->scratch->flow_bits & FLOW_NO_CHECKSUM)
+		flags |= MUTATE_UDP_SUM;
 	return flags;
 }
 
@@ -87,9 +70,10 @@ static __always_inline int may_answer(struct pkt *p)
 	struct scratch *s = p->scratch;
 	__u64 now;
 
-	if (p->scratch->flow_bits)	/* none to an error or a fragment, RFC 1812 4.3.2.7 */
+	/* None to an error or a fragment, RFC 1812 4.3.2.7. */
+	if (s->flow_bits & (FLOW_FRAGMENT | FLOW_QUOTED))
 		return 0;
-	if (p->family == AF_INET6 && p->length < ANSWER_QUOTE6)
+	if (s->mutation.flags & MUTATE_IPV6 && s->mutation.packet < ANSWER_QUOTE6)
 		return 0;
 	if (explain)
 		return 1;
@@ -103,17 +87,16 @@ static __always_inline int may_answer(struct pkt *p)
 
 static __always_inline enum reason too_big(struct pkt *p, struct mutation *m, __u32 mtu)
 {
-	const struct ethhdr *eth = header(p, 0);
+	__u32 flags = m->flags & (MUTATE_IPV6 | MUTATE_TAGGED_IN);
 
 	if (!may_answer(p))
 		return drop_too_big;
-	copy_mac(m->dmac, eth->smac);
-	copy_mac(m->smac, eth->dmac);
 	m->tci = bpf_htons(p->tci);
+	m->mss = 0;
 	m->mtu = mtu;
-	m->length = p->offset + (p->family == AF_INET ? ANSWER_QUOTE4 : ANSWER_QUOTE6);
-	m->flags = MUTATE_ANSWER | (p->family == AF_INET6 ? MUTATE_IPV6 : 0) |
-		   (p->offset != ETH_HLEN ? MUTATE_TAGGED_IN | MUTATE_TAGGED_OUT : 0);
+	m->length = l2_bytes(flags, MUTATE_TAGGED_IN) +
+		    (flags & MUTATE_IPV6 ? ANSWER_QUOTE6 : ANSWER_QUOTE4);
+	m->flags = flags | MUTATE_ANSWER | (flags & MUTATE_TAGGED_IN ? MUTATE_TAGGED_OUT : 0);
 	return NEXT;
 }
 
@@ -186,45 +169,58 @@ static __always_inline int hop_takes(const struct pkt *p, const struct hop *h)
 
 	if (!h->same_port && !p->port->generic)
 		need |= EGRESS_NATIVE;
-	if (!h->same_port && frags && p->bytes > (__u32)(p->end - p->data))
+	if (!h->same_port && p->scratch->flow_bits & FLOW_BUFFERS)
 		need |= EGRESS_FRAGS;
 	return (h->flags & need) == need;
+}
+
+/*
+ * Behind an outer header nothing is left of a trailer, and the frame is long
+ * enough; else as a forwarded one.
+ */
+static __always_inline __u32 delivered_length(const struct pkt *p, const struct mutation *m, int vid)
+{
+	__u32 l2 = l2_bytes(m->flags, MUTATE_TAGGED_IN);
+
+	if (m->flags & MUTATE_TUNNEL)
+		return l2 + m->packet;
+	return wanted_length(p->bytes, l2 + m->packet, l2 != ETH_HLEN && !vid);
 }
 
 static __always_inline enum reason deliver(struct pkt *p, const struct backend *b)
 {
 	struct mutation *m = &p->scratch->mutation;
-	__u32 flags, room;
-	struct hop h;
 	enum reason reason;
+	struct hop h;
+	__u32 room;
 
 	m->flags = delivery_flags(p, b);
-	barrier();	/* the verifier need not follow each combination */
-	flags = m->flags;
 	m->slot = p->port->slot;
 	m->bytes = p->bytes;
 	m->service = p->service->id;
-	if (flags & MUTATE_TUNNEL)
+	barrier();	/* the verifier need not follow each combination of flags */
+	if (m->flags & MUTATE_TUNNEL)
 		record_tunnel(p, b, m);
 	if (b->flags & BACKEND_RESOLVED)
 		known_hop(p, b, m, &h);
 	else if ((reason = ask_hop(p, b, m, &h)) != NEXT)
 		return reason;
-	room = h.mtu - outer_bytes(flags);
+	room = h.mtu - outer_bytes(m->flags);
 	if (explain)
 		trace.backend_mtu = room;
-	if (p->length > room)
+	if (m->packet > room)
 		return too_big(p, m, room);
 	if (!hop_takes(p, &h))
 		return drop_emit;
 	m->tci = bpf_htons((p->tci & VLAN_PCP_DEI_MASK) | h.vid);
 	m->mss = 0;
-	m->packet = p->length;
 	m->backend = b->counter;
-	/* Behind an outer header nothing is left of a trailer, and the least frame is full. */
-	m->length = flags & MUTATE_TUNNEL ? p->offset + p->length :
-					    wanted_length(p, p->offset != ETH_HLEN && !h.vid);
-	m->flags = flags | (h.vid ? MUTATE_TAGGED_OUT : 0) | (h.same_port ? MUTATE_SAME_PORT : 0);
+	m->length = delivered_length(p, m, h.vid);
+	m->flags |= (h.vid ? MUTATE_TAGGED_OUT : 0) | (h.same_port ? MUTATE_SAME_PORT : 0);
+	if (explain) {
+		copy_mac(trace.dmac, m->dmac);
+		copy_mac(trace.smac, m->smac);
+	}
 	return NEXT;
 }
 
@@ -250,14 +246,11 @@ static __always_inline enum reason to_backend(struct pkt *p, __u32 number)
 	return deliver(p, b);
 }
 
-/* Sets p->service where there is one; only then the packet goes no other way. */
-static __always_inline enum reason balance_stage(struct pkt *p)
+/* Of a packet that is for a service, and noted down. */
+static __always_inline enum reason serve(struct pkt *p, __u32 number)
 {
-	__u32 number = find_service(p);
 	enum reason reason;
 
-	if (!number)
-		return NEXT;
 	if (number == SERVICE_AMBIGUOUS)
 		return drop_fragment;
 	p->service = bpf_map_lookup_elem(&services, &number);

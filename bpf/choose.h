@@ -25,12 +25,11 @@ static __always_inline __u64 hash_step(__u64 x)
 	return x ^ x >> 32;
 }
 
-static __always_inline __u32 flow_hash(const struct pkt *p, const struct flow_key *f)
+static __always_inline __u32 flow_hash(const struct flow_key *f, __u64 seed, int ipv6)
 {
-	__u64 seed = p->service->seed;
 	const __be32 *a = f->source;
 
-	if (p->family == AF_INET)
+	if (!ipv6)
 		return hash_mix(seed ^ ((__u64)a[0] << 32 | f->ports)) >> 32;
 	return hash_mix(hash_step(hash_step(seed ^ ((__u64)a[1] << 32 | a[0])) ^
 				  ((__u64)a[3] << 32 | a[2])) ^ f->ports) >> 32;
@@ -119,19 +118,6 @@ static __always_inline struct flow *find_record(struct pkt *p)
 	return bpf_map_lookup_elem(&flows, key);
 }
 
-/* Flags of a TCP packet; 0 where it ends before them, and of anything else. */
-static __always_inline __u32 tcp_flags(const struct pkt *p)
-{
-	__u32 ip = ip_header_bytes(p);
-	const struct tcphdr *tcp = header(p, p->offset + ip);
-
-	if (p->scratch->flow_protocol != IPPROTO_TCP || p->scratch->flow_bits ||
-	    (void *)(&tcp->flags + 1) > p->end ||
-	    p->length < ip + sizeof(*tcp))
-		return 0;
-	return tcp->flags;
-}
-
 /* The record holds: the flow keeps its backend. */
 static __always_inline __u32 keep(struct flow *f, __u32 backend, int start)
 {
@@ -145,7 +131,7 @@ static __always_inline __u32 keep(struct flow *f, __u32 backend, int start)
 static __always_inline __u32 choose_unsettled(struct pkt *p, __u32 word)
 {
 	__u32 cur = word & SLOT_CUR, base = word >> SLOT_BASE_SHIFT & SLOT_CUR;
-	__u32 tcp = tcp_flags(p);
+	__u32 tcp = p->scratch->tcp_flags;
 	int start = (tcp & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN &&
 		    !(p->service->flags & SERVICE_NO_START);
 	struct flow *f = find_record(p);
@@ -183,7 +169,8 @@ static __always_inline __u32 choose(struct pkt *p, __u32 number)
 
 	if (p->service->flags & SERVICE_AFFINITY_SOURCE)
 		p->scratch->flow_key.ports = 0;
-	p->hash = flow_hash(p, &p->scratch->flow_key);
+	p->hash = flow_hash(&p->scratch->flow_key, p->service->seed,
+			    p->scratch->mutation.flags & MUTATE_IPV6);
 	word = find_slot(p, number);
 	cur = word & SLOT_CUR;
 	if (word == (cur | cur << SLOT_BASE_SHIFT))

@@ -51,9 +51,9 @@ static __always_inline enum reason stages(struct pkt *p, __u32 family, __u32 off
 	enter(STAGE_BALANCE);
 	classify_destination(p);
 	if (p->destination & CLASS_SERVICE) {
-		reason = balance_stage(p);
-		if (reason != NEXT || p->service)
-			return reason;
+		p->number = find_service(p);
+		if (p->number)
+			return SERVE;
 	}
 	enter(STAGE_ADMIT);
 	if ((reason = admit(p)) != NEXT)
@@ -123,6 +123,11 @@ SEC("xdp") int decide(struct xdp_md *ctx)
 		count(&p.counters->received, p.bytes);
 
 	reason = dispatch(&p);
+	if (reason == SERVE) {
+		reason = serve(&p, p.number);
+		if (reason == NEXT)
+			enter(STAGE_FINALIZE);
+	}
 	if (reason == NEXT) {
 		bpf_tail_call(ctx, &programs, 0);
 		reason = p.service ? drop_no_finalize : pass_no_finalize;

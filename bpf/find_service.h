@@ -12,6 +12,8 @@ enum flow_bit {
 	FLOW_NO_PORTS = 1 << 1,	/* a later fragment */
 	FLOW_EXTRA = 1 << 2,	/* options or extension headers */
 	FLOW_QUOTED = 1 << 3,	/* an ICMP error */
+	FLOW_NO_CHECKSUM = 1 << 4,	/* nothing above IP vouches for what is */
+	FLOW_BUFFERS = 1 << 5,	/* in more than one buffer */
 };
 
 /* How far the walk over IPv6 extension headers goes, and where it may end. */
@@ -164,32 +166,70 @@ static __always_inline int find_ports(struct pkt *p, struct transport *t, struct
 	return 1;
 }
 
-/*
- * Writes down the flow of a packet, if it has one that a service could be for.
- * In memory it is a key already, and the verifier sees one packet and not each
- * kind of them.
- */
-static __always_inline int find_flow(struct pkt *p)
+/* Sets the flow of a packet, if it has one that a service could be for. */
+static __always_inline int find_flow(struct pkt *p, struct transport *t)
 {
-	struct transport t = { .protocol = p->protocol };
 	struct flow_key *f = &p->scratch->flow_key;
 	int plain = p->family == AF_INET6 || (!is_fragment(p) && ip4(p)->version_ihl == 0x45);
 
 	set_source(f, p, p->family == AF_INET ? &ip4(p)->saddr : ip6(p)->saddr);
 	f->ports = p->ports;
-	if (plain && is_balanced(p->protocol)) {
-		if (p->length < ip_header_bytes(p) + sizeof(p->ports))
-			return 0;
-	} else if (p->family == AF_INET ? plain && p->protocol == IPPROTO_ICMP : is_icmp6(p)) {
-		if (!find_quoted(p, &t, f))
-			return 0;
-	} else if (!find_ports(p, &t, f)) {
+	if (plain && is_balanced(p->protocol))
+		return p->length >= ip_header_bytes(p) + sizeof(p->ports);
+	if (p->family == AF_INET ? plain && p->protocol == IPPROTO_ICMP : is_icmp6(p))
+		return find_quoted(p, t, f) && is_balanced(t->protocol);
+	return find_ports(p, t, f) && is_balanced(t->protocol);
+}
+
+/* Flags of a TCP packet; 0 where it ends before them. */
+static __always_inline __u32 read_tcp_flags(const struct pkt *p)
+{
+	__u32 ip = ip_header_bytes(p);
+	const struct tcphdr *tcp = header(p, p->offset + ip);
+
+	if (!readable(p, p->offset + ip + offsetof(struct tcphdr, window)) ||
+	    p->length < ip + sizeof(*tcp))
 		return 0;
-	}
-	p->scratch->flow_bits = t.bits;
-	p->scratch->flow_protocol = t.protocol;
+	return tcp->flags;
+}
+
+/* An IPv4 UDP packet may go without a checksum. */
+static __always_inline int lacks_checksum(const struct pkt *p)
+{
+	const struct udphdr *udp = header(p, p->offset + ip_header_bytes(p));
+
+	return (void *)(udp + 1) > p->end || !udp->check;
+}
+
+static __always_inline __u8 traffic_class(const struct pkt *p)
+{
+	return p->family == AF_INET ? ip4(p)->tos : bpf_ntohl(ip6(p)->flow) >> 20;
+}
+
+/*
+ * Writes down all that the balance lane wants to know of a packet: what comes
+ * then is one code for all packets, and no longer reads the frame.
+ */
+static __always_inline void note_packet(struct pkt *p, const struct transport *t)
+{
+	struct scratch *s = p->scratch;
+	__u32 bits = t->bits;
+
+	s->tcp_flags = 0;
+	if (!bits && t->protocol == IPPROTO_TCP)
+		s->tcp_flags = read_tcp_flags(p);
+	if (bits & FLOW_FRAGMENT || (!bits && t->protocol == IPPROTO_UDP && lacks_checksum(p)))
+		bits |= FLOW_NO_CHECKSUM;
+	if (frags && p->bytes > (__u32)(p->end - p->data))
+		bits |= FLOW_BUFFERS;
+	s->flow_bits = bits;
+	s->flow_protocol = t->protocol;
+	s->ttl = p->family == AF_INET ? ip4(p)->ttl : ip6(p)->hop_limit;
+	s->mutation.tos = traffic_class(p);
+	s->mutation.packet = p->length;
+	s->mutation.flags = (p->family == AF_INET6 ? MUTATE_IPV6 : 0) |
+			    (p->offset != ETH_HLEN ? MUTATE_TAGGED_IN : 0);
 	barrier();
-	return is_balanced(t.protocol);
 }
 
 static __always_inline __u32 port_service(struct pkt *p, __u32 index, const struct address *a,
@@ -217,15 +257,16 @@ static __always_inline __u32 find_service(struct pkt *p)
 {
 	__u32 index = p->destination >> CLASS_INDEX_SHIFT, number = 0;
 	const struct address *a = bpf_map_lookup_elem(&addresses, &index);
-	const struct scratch *s = p->scratch;
+	struct transport t = { .protocol = p->protocol };
 	__be16 port;
 
-	if (!a || !find_flow(p))
+	if (!a || !find_flow(p, &t))
 		return 0;
-	port = s->flow_key.ports >> 16;
-	if (port || s->flow_bits & FLOW_NO_PORTS)
-		number = port_service(p, index, a, port, s->flow_protocol);
+	note_packet(p, &t);
+	port = p->scratch->flow_key.ports >> 16;
+	if (port || p->scratch->flow_bits & FLOW_NO_PORTS)
+		number = port_service(p, index, a, port, p->scratch->flow_protocol);
 	if (number)
 		return number;
-	return s->flow_protocol == IPPROTO_TCP ? a->any_tcp : a->any_udp;
+	return p->scratch->flow_protocol == IPPROTO_TCP ? a->any_tcp : a->any_udp;
 }

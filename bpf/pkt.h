@@ -8,8 +8,9 @@
 #include "include/net.h"
 #include "maps.h"
 
-/* What a stage returns instead of a reason for the next one to go on. */
+/* What a stage returns instead of a reason: the next one goes on, or the balance lane. */
 #define NEXT REASONS
+#define SERVE (REASONS + 1)
 
 struct pkt {
 	struct xdp_md *ctx;
@@ -32,7 +33,8 @@ struct pkt {
 	__u32 destination;
 	__u32 egress;		/* L3 ifindex */
 	/* of the balance lane */
-	const struct service *service;	/* it is for one */
+	__u32 number;		/* of the service that it is for, 0 = none */
+	const struct service *service;
 	__u32 hash;		/* of its flow */
 };
 

@@ -15,14 +15,13 @@ static __always_inline void copy_mac(__u8 *to, const __u8 *from)
  * least frame. A pop makes four bytes less of it, so it keeps four more, or is
  * given them.
  */
-static __always_inline __u32 wanted_length(const struct pkt *p, int pop)
+static __always_inline __u32 wanted_length(__u32 bytes, __u32 length, int pop)
 {
 	__u32 least = ETH_ZLEN + (pop ? VLAN_HLEN : 0);
-	__u32 length = p->offset + p->length;
 
 	if (length < least)
 		length = least;
-	return p->bytes > length || pop ? length : p->bytes;
+	return bytes > length || pop ? length : bytes;
 }
 
 static __always_inline void record(struct pkt *p, const struct egress *e)
@@ -37,7 +36,7 @@ static __always_inline void record(struct pkt *p, const struct egress *e)
 	m->tci = bpf_htons((p->tci & VLAN_PCP_DEI_MASK) | e->vid);
 	m->device = e->device;
 	m->bytes = p->bytes;
-	m->length = wanted_length(p, tagged && !e->vid);
+	m->length = wanted_length(p->bytes, p->offset + p->length, tagged && !e->vid);
 	m->transport = p->length - ip_header_bytes(p);
 	m->slot = p->port->slot;
 	m->mss = settings.mss ? mss_for(p) : 0;

@@ -72,7 +72,7 @@ static __always_inline void write_mss(struct xdp_md *ctx, struct scratch *s)
 /* l2 as above. */
 static __always_inline enum reason write_frame(struct xdp_md *ctx, struct scratch *s, __u32 l2)
 {
-	const struct mutation *m = &s->mutation;
+	struct mutation *m = &s->mutation;
 
 	if (m->flags & MUTATE_TUNNEL)
 		return encapsulate(ctx, s, l2);

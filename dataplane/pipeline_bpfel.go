@@ -293,6 +293,8 @@ type pipelineScratch struct {
 	Walk         uint32
 	FlowBits     uint32
 	FlowProtocol uint32
+	TcpFlags     uint32
+	Ttl          uint32
 	Answers      uint32
 	AnswerWindow uint64
 	Flow         uint64

@@ -16,6 +16,7 @@ typedef __u16 __be16;
 typedef __u32 __be32;
 
 #define NULL ((void *)0)
+#define offsetof(type, member) __builtin_offsetof(type, member)
 #define SEC(name) __attribute__((section(name), used))
 #define __always_inline inline __attribute__((always_inline))
 
