@@ -178,7 +178,9 @@ func TestObjectPadding(t *testing.T) {
 		}
 	}
 	for _, shared := range []string{"port", "l3", "vlan_block", "prefix_block", "mss_rule", "egress", "bpf_devmap_val",
-		"counter", "port_counters", "scratch", "mutation", "bpf_fib_lookup", "settings", "trace"} {
+		"counter", "port_counters", "scratch", "mutation", "bpf_fib_lookup", "settings", "trace", "address", "service_port",
+		"service_port_key", "service", "service_note", "table_block", "backend", "flow_key", "flow", "service_counters",
+		"balance_settings", "clock"} {
 		if !walked[shared] {
 			t.Errorf("struct %s was not reached", shared)
 		}
@@ -234,6 +236,18 @@ func TestObjectGoTypes(t *testing.T) {
 		"scratch":        unsafe.Sizeof(pipelineScratch{}),
 		"settings":       unsafe.Sizeof(pipelineSettings{}),
 		"trace":          unsafe.Sizeof(pipelineTrace{}),
+
+		"address":          unsafe.Sizeof(pipelineAddress{}),
+		"service_port_key": unsafe.Sizeof(pipelineServicePortKey{}),
+		"service":          unsafe.Sizeof(pipelineService{}),
+		"service_note":     unsafe.Sizeof(pipelineServiceNote{}),
+		"table_block":      unsafe.Sizeof(pipelineTableBlock{}),
+		"backend":          unsafe.Sizeof(pipelineBackend{}),
+		"flow_key":         unsafe.Sizeof(pipelineFlowKey{}),
+		"flow":             unsafe.Sizeof(pipelineFlow{}),
+		"service_counters": unsafe.Sizeof(pipelineServiceCounters{}),
+		"balance_settings": unsafe.Sizeof(pipelineBalanceSettings{}),
+		"clock":            unsafe.Sizeof(pipelineClock{}),
 	} {
 		var typ *btf.Struct
 		if err := spec.Types.TypeByName(name, &typ); err != nil {

@@ -69,11 +69,17 @@ func (v variant) load(t *testing.T) *ebpf.Collection {
 	if err := rlimit.RemoveMemlock(); err != nil { // Linux before 5.11 counts maps to it
 		t.Fatal(err)
 	}
-	coll, err := ebpf.NewCollectionWithOptions(v.spec(t), ebpf.CollectionOptions{
+	return loadSpec(t, v.name, v.spec(t))
+}
+
+// loadSpec loads with the verifier's statistics.
+func loadSpec(t *testing.T, name string, spec *ebpf.CollectionSpec) *ebpf.Collection {
+	t.Helper()
+	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{
 		Programs: ebpf.ProgramOptions{LogLevel: ebpf.LogLevelStats},
 	})
 	if err != nil {
-		t.Fatalf("%s: %+v", v.name, err)
+		t.Fatalf("%s: %+v", name, err)
 	}
 	t.Cleanup(coll.Close)
 	return coll

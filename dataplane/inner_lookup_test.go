@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataplane
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/cilium/ebpf/asm"
+	"golang.org/x/sys/unix"
+
+	"clearway/internal/testkit"
+)
+
+// TestObjectInnerLookup: what BPF_F_INNER_MAP changes in the translated program
+// (kernel commit 4a8f87e60f6d). Tables may differ in size because their look-up
+// is not written out with the size of the first one as a constant, but calls
+// array_map_lookup_elem directly. All other arrays are looked up inline.
+func TestObjectInnerLookup(t *testing.T) {
+	dynamic, fixed := innerLookups(t, true), innerLookups(t, false)
+	if dynamic == 0 || fixed != 0 {
+		t.Errorf("decide calls array_map_lookup_elem %d times with BPF_F_INNER_MAP and %d times without, want some and none", dynamic, fixed)
+	}
+	t.Logf("calls of array_map_lookup_elem: %d with BPF_F_INNER_MAP, %d without", dynamic, fixed)
+}
+
+// innerLookups counts the calls in decide, with the flag on the inner map or not.
+func innerLookups(t *testing.T, dynamic bool) (calls int) {
+	v := variants()[1]
+	spec := v.spec(t)
+	if spec.Maps["tables"].InnerMap.Flags&unix.BPF_F_INNER_MAP == 0 {
+		t.Error("the object's inner map lacks BPF_F_INNER_MAP")
+	}
+	if !dynamic {
+		spec.Maps["tables"].InnerMap.Flags = 0
+	}
+	coll := loadSpec(t, v.name, spec)
+	base, target := kernelSymbol(t, "__bpf_call_base"), kernelSymbol(t, "array_map_lookup_elem")
+	for _, ins := range translated(t, coll.Programs["decide"]) {
+		if ins.OpCode.JumpOp() == asm.Call && ins.Src != asm.PseudoCall && base+uint64(ins.Constant) == target {
+			calls++
+		}
+	}
+	return calls
+}
+
+// kernelSymbol finds the address of a function of the kernel.
+func kernelSymbol(t *testing.T, name string) uint64 {
+	t.Helper()
+	f, err := os.Open("/proc/kallsyms")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		var address uint64
+		var kind, symbol string
+		if _, err := fmt.Sscanf(lines.Text(), "%x %s %s", &address, &kind, &symbol); err == nil && symbol == name && address != 0 {
+			return address
+		}
+	}
+	testkit.Skip(t, "the kernel tells no address of %s", name)
+	return 0
+}
