@@ -33,6 +33,7 @@ const (
 	without      = " Clearway without services"
 	flatTable    = " one flat table"
 	arrayTables  = " array of tables"
+	equalTables  = " array of tables of one size"
 	hashTables   = " hash of tables"
 	sentBack     = " sent back"
 )
@@ -46,7 +47,8 @@ type balancers struct {
 	floors        *balancersObjects
 	classical     map[family]*classical // with known flows
 	classicalNew  *classical
-	array, hash   *tablesObjects
+	array, equal  *tablesObjects
+	hash          *tablesObjects
 	with, without *clearway
 	clients       []client
 }
@@ -113,13 +115,18 @@ func (all *balancers) loadPeers(b *bench) (err error) {
 		return err
 	}
 	b.later(all.classicalNew.Close)
-	if all.array, err = newTables(ebpf.ArrayOfMaps); err != nil {
-		return err
+	for _, t := range []struct {
+		to  **tablesObjects
+		how nesting
+	}{
+		{&all.array, nesting{ebpf.ArrayOfMaps, false}},
+		{&all.equal, nesting{ebpf.ArrayOfMaps, true}},
+		{&all.hash, nesting{ebpf.HashOfMaps, false}},
+	} {
+		if *t.to, err = newTables(t.how); err != nil {
+			return err
+		}
+		b.later((*t.to).Close)
 	}
-	b.later(all.array.Close)
-	if all.hash, err = newTables(ebpf.HashOfMaps); err != nil {
-		return err
-	}
-	b.later(all.hash.Close)
 	return nil
 }

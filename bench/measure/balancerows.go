@@ -62,6 +62,7 @@ func tableRows(c costs) []Row {
 	more := func(tables string) Series { return c.series[one+tables].minus(c.series[one+flatTable]) }
 	return []Row{
 		{"M1", "least balancer, one flow: array of tables − one flat table", "ns", atMost(4), more(arrayTables)},
+		{"M1", "least balancer, one flow: array of tables of one size − one flat table", "ns", Target{}, more(equalTables)},
 		{"M1", "least balancer, one flow: hash of tables − one flat table", "ns", Target{}, more(hashTables)},
 	}
 }

@@ -13,6 +13,9 @@ import (
 // backWay are the MACs of what goes to a backend.
 func backWay() []byte { return slices.Concat(gatewayMAC[:], ingressMAC[:]) }
 
+// blockSlots is BLOCK_SLOTS in tables.bpf.c.
+const blockSlots = 16
+
 // newBalancers loads the floors of balancers. They know one backend of each
 // family.
 func newBalancers() (*balancersObjects, error) {
@@ -42,9 +45,16 @@ func newBalancers() (*balancersObjects, error) {
 	return objects, nil
 }
 
-// newTables loads the balancers that differ in the table only. The map of maps
-// is an array or a hash.
-func newTables(outer ebpf.MapType) (*tablesObjects, error) {
+// nesting is how the tables of services are kept apart.
+type nesting struct {
+	outer ebpf.MapType
+	// equal says that the inner maps are equally large, in place of any size
+	// (BPF_F_INNER_MAP): then the kernel compiles the look-up into the program.
+	equal bool
+}
+
+// newTables loads the balancers that differ in the table only.
+func newTables(n nesting) (*tablesObjects, error) {
 	spec, err := loadTables()
 	if err != nil {
 		return nil, err
@@ -65,12 +75,17 @@ func newTables(outer ebpf.MapType) (*tablesObjects, error) {
 	}
 	spec.Maps["flat_slots"].MaxEntries = (last + 1) * tableSize
 	spec.Maps["nested_slots"].MaxEntries = last + 1
-	spec.Maps["nested_slots"].Type = outer
+	spec.Maps["nested_slots"].Type = n.outer
+	inner := spec.Maps["nested_slots"].InnerMap
+	inner.MaxEntries = (tableSize + blockSlots - 1) / blockSlots
+	if n.equal {
+		inner.Flags = 0
+	}
 	objects := new(tablesObjects)
 	if err := spec.LoadAndAssign(objects, nil); err != nil {
 		return nil, fmt.Errorf("loading the balancers of tables: %w", err)
 	}
-	if err := fillTables(objects, spec.Maps["nested_slots"].InnerMap, last); err != nil {
+	if err := fillTables(objects, inner, last); err != nil {
 		return nil, errors.Join(fmt.Errorf("filling the tables: %w", err), objects.Close())
 	}
 	return objects, nil
@@ -102,13 +117,10 @@ func fillTables(o *tablesObjects, inner *ebpf.MapSpec, last int) error {
 
 // addTable makes an inner map of a ring.
 func addTable(outer *ebpf.Map, number uint32, inner *ebpf.MapSpec, ring []uint32) (err error) {
-	const slots = 16 // BLOCK_SLOTS in tables.bpf.c
-	blocks := make([][slots]uint32, (len(ring)+slots-1)/slots)
+	blocks := make([][blockSlots]uint32, inner.MaxEntries)
 	for i, backend := range ring {
-		blocks[i/slots][i%slots] = backend
+		blocks[i/blockSlots][i%blockSlots] = backend
 	}
-	inner = inner.Copy()
-	inner.MaxEntries = uint32(len(blocks))
 	table, err := ebpf.NewMap(inner)
 	if err != nil {
 		return err

@@ -4,6 +4,8 @@ package measure
 
 import (
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gopacket/gopacket"
@@ -23,6 +25,57 @@ func TestFrames(t *testing.T) {
 			egressMAC.String(), nextHopMAC.String(), row.source, row.destination, ttl-1)
 		checkFrame(t, sent, generatorMAC.String(), ingressMAC.String(), row.source, row.destination, ttl)
 	}
+}
+
+// The same of what balancers send and get.
+func TestEncapsulatedFrames(t *testing.T) {
+	for _, row := range []struct{ client, service, outer, backend string }{
+		{"44.1.2.3:1025", "203.0.113.1:80", "172.16.7.8", "198.18.0.100"},
+		{"[2001:db8:c1::2c01:203]:1025", "[2001:db8:113::1]:80", "100::7", "fd00:18::64"},
+	} {
+		client, service := netip.MustParseAddrPort(row.client), netip.MustParseAddrPort(row.service)
+		outer, backend := netip.MustParseAddr(row.outer), netip.MustParseAddr(row.backend)
+		sent := tcpFrame(generatorMAC, ingressMAC, client, service, flagSYN)
+		got := encapsulated(sent, outer, backend)
+		p := gopacket.NewPacket(got, layers.LayerTypeEthernet, gopacket.Default)
+		var kinds []string
+		for _, l := range p.Layers() {
+			kinds = append(kinds, l.LayerType().String())
+		}
+		ip := map[bool]string{true: "IPv4", false: "IPv6"}[client.Addr().Is4()]
+		if want := "Ethernet " + ip + " " + ip + " TCP"; !strings.HasPrefix(strings.Join(kinds, " "), want) || p.Metadata().Truncated {
+			t.Fatalf("layers %v, want %s", kinds, want)
+		}
+		flows := p.LinkLayer().LinkFlow().String() + " " + p.NetworkLayer().NetworkFlow().String()
+		if want := ingressMAC.String() + "->" + gatewayMAC.String() + " " + row.outer + "->" + row.backend; flows != want {
+			t.Errorf("decoded as %s, want %s", flows, want)
+		}
+		if header := got[ethernetBytes : ethernetBytes+ipv4Bytes]; client.Addr().Is4() && slowSum(header)%0xffff != 0 {
+			t.Errorf("header %x: wrong checksum", header)
+		}
+		tcp := p.TransportLayer().(*layers.TCP)
+		if !tcp.SYN || tcp.ACK || tcp.SrcPort != 1025 || tcp.DstPort != 80 || tcp.DataOffset != 5 {
+			t.Errorf("TCP header %+v", tcp)
+		}
+		// Any backend and outer source will do, and nothing else.
+		if err := isEncapsulated(sent, got); err != nil {
+			t.Errorf("the right frame: %v", err)
+		}
+		for at := range got {
+			wrong := slices.Clone(got)
+			wrong[at] ^= 0x80
+			if err := isEncapsulated(sent, wrong); err == nil && !isFree(got, at) {
+				t.Errorf("byte %d changed: taken for right", at)
+			}
+		}
+	}
+}
+
+// isFree says whether a byte is a balancer's own choice: of IPv6 the flow label,
+// and the last word of the source. With IPv4 the checksum tells.
+func isFree(frame []byte, at int) bool {
+	const label, source = ethernetBytes + 2, ethernetBytes + 20
+	return !isIPv4(frame) && (at >= label && at < label+2 || at >= source && at < source+4)
 }
 
 func checkFrame(t *testing.T, frame []byte, from, to, source, destination string, hops uint8) {

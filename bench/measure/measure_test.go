@@ -37,7 +37,14 @@ func TestRun(t *testing.T) {
 			t.Errorf("%s: %v ns", c.Name, v)
 		}
 	}
-	if n := strings.Count(progress.String(), "\n"); n != 2 {
-		t.Errorf("%d lines of progress, want one a round and method:\n%s", n, progress.String())
+	if n, want := strings.Count(progress.String(), "\n"), 2*len(Lanes()); n != want {
+		t.Errorf("%d lines of progress, want one a round, method and lane:\n%s", n, progress.String())
+	}
+}
+
+func TestUnknownLane(t *testing.T) {
+	_, err := Run(t.Context(), Options{Lane: "fast"})
+	if err == nil || !strings.Contains(err.Error(), "forward, balance") {
+		t.Errorf("error %v, want one that lists the lanes", err)
 	}
 }

@@ -32,31 +32,6 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// From costs to figures, with numbers that can be checked in the head.
-func TestRows(t *testing.T) {
-	programs := costs{series: map[string]Series{
-		forward4 + empty: {10}, forward4 + fib: {110}, forward4 + ours: {160},
-		miss4 + empty: {20}, miss4 + fixed: {30}, miss4 + ours: {45}, miss4 + oursMany: {52},
-		missMany4 + ours: {60}, missMany4 + oursMany: {90},
-		forward6 + empty: {10}, forward6 + fib: {210}, forward6 + ours: {260},
-		miss6 + empty: {10}, miss6 + ours: {70},
-	}}
-	paths := costs{series: map[string]Series{
-		path + ours: {200}, path + linux: {600}, path + conntrack: {800},
-		path + rules: {2000}, path + fib: {180}, path + fixed: {100},
-	}}
-	want := []float64{1.5, 25, 2.5, 7, 30, 1.25, 60, 3, 4, 10, 0.9, 0.5}
-	rows := forwardRows(programs, paths)
-	if len(rows) != len(want) {
-		t.Fatalf("%d rows, want %d", len(rows), len(want))
-	}
-	for i, row := range rows {
-		if got := row.Rounds.Median(); math.Abs(got-want[i]) > 1e-9 {
-			t.Errorf("%s: %v, want %v", row.Name, got, want[i])
-		}
-	}
-}
-
 func TestReportTexts(t *testing.T) {
 	r := &Report{
 		Time:    time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
@@ -75,6 +50,11 @@ func TestReportTexts(t *testing.T) {
 	}
 	if !strings.HasSuffix(file, "/made/2026-01-02-6.18.1.md") {
 		t.Errorf("recorded in %s", file)
+	}
+	part := *r
+	part.Options.Lane = "balance"
+	if file, err := part.Record(t.TempDir()); err != nil || !strings.HasSuffix(file, "/2026-01-02-6.18.1-balance.md") {
+		t.Errorf("one lane: recorded in %s, %v", file, err)
 	}
 	page, err := os.ReadFile(file)
 	if err != nil {
