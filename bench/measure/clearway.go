@@ -55,7 +55,11 @@ func apply(ctx context.Context, d *dataplane.Dataplane, c *config.Config) error 
 	if err != nil {
 		return err
 	}
-	state, _, err := plan.Build(c, view)
+	hops, err := netstate.NextHops(ctx, plan.Addresses(c))
+	if err != nil {
+		return err
+	}
+	state, _, err := plan.Build(plan.Input{Config: c, View: view, NextHops: hops})
 	if err != nil {
 		return err
 	}

@@ -82,7 +82,7 @@ func (p *Pins) read(ctx context.Context) (dataplane.Stats, dataplane.State, erro
 		c.Interfaces = append(c.Interfaces, config.Interface{Name: p.Name, Mode: p.Mode})
 	}
 	// What Build has against a port is for those who want to attach.
-	state, _, _ := plan.Build(&c, view)
+	state, _, _ := plan.Build(plan.Input{Config: &c, View: view})
 	state.Ports = portsOf(stats)
 	return stats, state, nil
 }

@@ -95,7 +95,7 @@ func (r *reconciler) Run(ctx context.Context, changes <-chan struct{}) error {
 func (r *reconciler) follow(ctx context.Context) error {
 	view, err := r.machine.Read(ctx)
 	if err == nil {
-		state, found, unfit := plan.Build(r.good, view)
+		state, found, unfit := plan.Build(plan.Input{Config: r.good, View: view})
 		warnings := append(planWarnings(found), unfitWarnings(unfit)...)
 		err = r.applyAttachable(ctx, view, state, append(warnings, r.notes...))
 	} else {
@@ -141,7 +141,7 @@ func (r *reconciler) load(ctx context.Context, text []byte) (control.Reload, err
 		refusal.Problems = control.FromConfig(problems)
 		return control.Reload{}, r.note(refusal)
 	}
-	state, found, err := plan.Build(c, view)
+	state, found, err := plan.Build(plan.Input{Config: c, View: view})
 	if err != nil {
 		return control.Reload{}, r.note(err)
 	}

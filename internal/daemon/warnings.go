@@ -29,7 +29,7 @@ func planWarnings(found []plan.Warning) []control.Warning {
 	return all
 }
 
-// unfitWarnings are the errors of ports that plan.Build left out.
+// unfitWarnings are the errors of ports and backends that plan.Build left out.
 func unfitWarnings(err error) []control.Warning {
 	if err == nil {
 		return nil
@@ -42,8 +42,12 @@ func unfitWarnings(err error) []control.Warning {
 	for _, err := range all {
 		place := "interfaces"
 		var unfit *plan.PortError
-		if errors.As(err, &unfit) {
+		var refused *plan.BackendError
+		switch {
+		case errors.As(err, &unfit):
 			place = unfit.Interface
+		case errors.As(err, &refused):
+			place = "service " + refused.Service
 		}
 		warnings = append(warnings, control.Warning{Place: place, Text: err.Error()})
 	}

@@ -57,14 +57,18 @@ func (r *Reader) NextHops(ctx context.Context, addresses []netip.Addr) (map[neti
 }
 
 func (r *Reader) nextHops(ctx context.Context, addresses []netip.Addr) (map[netip.Addr]NextHop, error) {
+	addresses = slices.Compact(slices.SortedFunc(slices.Values(addresses), netip.Addr.Compare))
+	// From here on a change of what is about to be read is told of.
+	r.following(func(f *followed) { f.addresses = addresses })
+	if len(addresses) == 0 {
+		r.following(func(f *followed) { f.expect(nil) })
+		return nil, nil
+	}
 	socket, err := dialRoute(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer socket.close()
-	addresses = slices.Compact(slices.SortedFunc(slices.Values(addresses), netip.Addr.Compare))
-	// From here on a change of what is about to be read is told of.
-	r.following(func(f *followed) { f.addresses = addresses })
 	hops, err := socket.nextHops(addresses)
 	if err != nil {
 		return nil, err

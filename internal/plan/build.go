@@ -5,16 +5,32 @@ package plan
 import (
 	"cmp"
 	"errors"
+	"net/netip"
 	"slices"
 
 	"clearway/dataplane"
 	"clearway/internal/config"
+	"clearway/internal/health"
 	"clearway/internal/netstate"
 )
 
+// Input is all that a plan is made of.
+type Input struct {
+	Config   *config.Config
+	View     netstate.View
+	NextHops map[netip.Addr]netstate.NextHop // of Addresses(Config)
+
+	Health health.View // of those backends that are checked
+	// DirectChecks says that this kernel can't send health checks as packets
+	// are: see Checks.
+	DirectChecks bool
+	Orders       map[health.Key]dataplane.Order // that the operator gave
+	ResizeNow    bool                           // as in State
+}
+
 // Warning is something that works otherwise than the operator may think.
 type Warning struct {
-	Place string // an interface, or what else it is about
+	Place string // an interface, a service, or what else it is about
 	Text  string // with the remedy, where there is one
 }
 
@@ -47,7 +63,7 @@ func (b *builder) warn(place, text string) {
 	b.warnings = append(b.warnings, Warning{Place: place, Text: text})
 }
 
-// Build plans the data path.
+// Build plans the data path. Equal inputs give equal States.
 //
 // An interface that doesn't exist is left out with a warning, as is an MSS rule
 // whose egress doesn't: both can come back. (A config in which such a name may
@@ -56,9 +72,12 @@ func (b *builder) warn(place, text string) {
 // An interface that exists but can't be a port, because XDP doesn't see its
 // frames whole or true, is an error: the joined *[PortError] of all of them. So
 // is one with an index above limits.ifindex, be it a port or a mere egress, and
-// one L3 interface more than limits.l3-interfaces: *[dataplane.LimitError]. The State is complete then too, without these
-// interfaces, for a caller that rather goes on.
-func Build(c *config.Config, v netstate.View) (dataplane.State, []Warning, error) {
+// one L3 interface more than limits.l3-interfaces: *[dataplane.LimitError].
+// Another is a backend that is this machine itself: *[BackendError]. The State
+// is complete then too, without these interfaces and with that backend down, for
+// a caller that rather goes on.
+func Build(in Input) (dataplane.State, []Warning, error) {
+	c, v := in.Config, in.View
 	b := newBuilder(c, v)
 	ports, errs := b.ports()
 	if err := b.checkIndexes(); err != nil {
@@ -82,6 +101,7 @@ func Build(c *config.Config, v netstate.View) (dataplane.State, []Warning, error
 	b.warnFamily("IPv6", v.XFRM6, v.Rules6)
 	b.warnForwarding(own)
 	b.warnExceptions()
+	errs = append(errs, b.balance(in, &s)...)
 	return s, b.warnings, errors.Join(errs...)
 }
 

@@ -67,6 +67,11 @@ func configOf(interfaces ...string) *config.Config {
 	return c
 }
 
+// build plans what the services have no part in.
+func build(c *config.Config, v netstate.View) (dataplane.State, []Warning, error) {
+	return Build(Input{Config: c, View: v})
+}
+
 func TestL3Interfaces(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -153,7 +158,7 @@ func TestL3Interfaces(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s, _, err := Build(configOf(), view(test.links...))
+			s, _, err := build(configOf(), view(test.links...))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -220,7 +225,7 @@ func TestPorts(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			test.port.Name = "eth0"
-			s, _, err := Build(&config.Config{Interfaces: []config.Interface{test.port}}, view(test.links...))
+			s, _, err := build(&config.Config{Interfaces: []config.Interface{test.port}}, view(test.links...))
 			if (err != nil) != (test.want != "") {
 				t.Fatalf("error %v, want %q", err, test.want)
 			}
@@ -248,7 +253,7 @@ func TestPorts(t *testing.T) {
 func TestBuildGoesOn(t *testing.T) {
 	lro := func(l *netstate.Link) { l.LRO = true }
 	v := view(with(ethernet(2, "eth0"), lro), ethernet(3, "eth1"), with(ethernet(4, "eth2"), lro))
-	s, warnings, err := Build(configOf("eth0", "eth1", "eth2", "eth3"), v)
+	s, warnings, err := build(configOf("eth0", "eth1", "eth2", "eth3"), v)
 	if err == nil || !strings.Contains(err.Error(), "eth0") || !strings.Contains(err.Error(), "eth2") {
 		t.Errorf("error %v", err)
 	}
@@ -267,7 +272,7 @@ func TestIfindexLimit(t *testing.T) {
 		vlan(10, "eth0.7", 2, 7), with(ethernet(11, "eth2"), bonded), ethernet(12, "veth9"), vlan(9, "veth9.7", 12, 7))
 	c := configOf("eth0", "eth1", "eth2")
 	c.Limits.Ifindex = 10
-	s, _, err := Build(c, v)
+	s, _, err := build(c, v)
 	var full *dataplane.LimitError
 	if want := (dataplane.LimitError{Limit: "ifindex", Have: 10, Want: 12}); !errors.As(err, &full) || *full != want {
 		t.Errorf("error %v, want %v", err, &want)
@@ -286,7 +291,7 @@ func TestIfindexLimit(t *testing.T) {
 		t.Errorf("L3 interfaces %v, want %v", l3s, want)
 	}
 	c.Limits.Ifindex = 12
-	if s, _, err = Build(c, v); err != nil || len(s.Ports) != 3 || len(s.L3) != 5 {
+	if s, _, err = build(c, v); err != nil || len(s.Ports) != 3 || len(s.L3) != 5 {
 		t.Errorf("with a higher limit: %v, %v, %v", s.Ports, s.L3, err)
 	}
 }
@@ -296,7 +301,7 @@ func TestL3InterfacesLimit(t *testing.T) {
 	v := view(ethernet(2, "veth1"), ethernet(3, "veth2"), ethernet(4, "eth0"), vlan(5, "eth0.7", 4, 7))
 	c := configOf("eth0")
 	c.Limits.L3Interfaces = 3
-	s, _, err := Build(c, v)
+	s, _, err := build(c, v)
 	var full *dataplane.LimitError
 	if want := (dataplane.LimitError{Limit: "l3-interfaces", Have: 3, Want: 4}); !errors.As(err, &full) || *full != want {
 		t.Errorf("error %v, want %v", err, &want)
@@ -309,7 +314,7 @@ func TestL3InterfacesLimit(t *testing.T) {
 		t.Errorf("L3 interfaces %v, want %v", names, want)
 	}
 	c.Limits.L3Interfaces = 4
-	if s, _, err = Build(c, v); err != nil || len(s.L3) != 4 {
+	if s, _, err = build(c, v); err != nil || len(s.L3) != 4 {
 		t.Errorf("with a higher limit: %v, %v", s.L3, err)
 	}
 }
@@ -361,7 +366,7 @@ func TestClasses(t *testing.T) {
 		p("fe80::/10"):         neither,
 		p("ff00::/8"):          neither,
 	}
-	s, _, err := Build(c, v)
+	s, _, err := build(c, v)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -375,7 +380,7 @@ func TestMSSRules(t *testing.T) {
 	c := &config.Config{Forward: config.Forward{MSSClamp: []config.MSSClamp{
 		{MSS: 1360}, {MSS: 1350, Egress: "eth0.7"}, {MSS: 1300, Egress: "gone"}, {MSS: 1200, Egress: "eth0", Prefix: prefix},
 	}}}
-	s, warnings, err := Build(c, view(ethernet(2, "eth0"), vlan(3, "eth0.7", 2, 7)))
+	s, warnings, err := build(c, view(ethernet(2, "eth0"), vlan(3, "eth0.7", 2, 7)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -82,7 +82,7 @@ func TestWarnings(t *testing.T) {
 			c.Forward.Allow = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("2001:db8::/32")}
 			v := view(ethernet(2, "eth0"), ethernet(3, "eth1"))
 			test.change(c, &v)
-			s, warnings, err := Build(c, v)
+			s, warnings, err := build(c, v)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -107,7 +107,7 @@ func TestOptionsAndLimits(t *testing.T) {
 	c.Limits.Allow = 7
 	for _, on := range []bool{false, true} {
 		c.Forward.DryRun, c.Forward.Hairpin = on, !on
-		s, _, _ := Build(c, view())
+		s, _, _ := build(c, view())
 		if s.Options.DryRun != on || s.Options.Hairpin == on || s.Limits != c.Limits {
 			t.Errorf("options %+v, limits %+v", s.Options, s.Limits)
 		}

@@ -76,7 +76,11 @@ func (c *clearway) apply() {
 		if err != nil {
 			return err
 		}
-		state, _, err := plan.Build(c.config, view)
+		hops, err := netstate.NextHops(ctx, plan.Addresses(c.config))
+		if err != nil {
+			return err
+		}
+		state, _, err := plan.Build(plan.Input{Config: c.config, View: view, NextHops: hops})
 		if err != nil {
 			return err
 		}
