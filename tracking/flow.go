@@ -46,7 +46,7 @@ func (b Backends) are(index uint16, flags Backend) bool {
 // backend isn't alive, nothing came for longer than its service takes to settle
 // or [FlowIdle], or it says no more than the slot.
 func (f Flow) Expired(s Slot, backends Backends, clock Clock, settle time.Duration) bool {
-	idle := time.Duration(clock.Seconds-f.Seen) * time.Second
+	idle := time.Duration(int32(clock.Seconds-f.Seen)) * time.Second // negative if seen since
 	refresh := time.Duration(clock.Refresh) * time.Second
 	switch {
 	case !backends.are(f.Backend, Alive):
