@@ -51,11 +51,11 @@ func (d *Dataplane) apply(ctx context.Context, s State, changed []netip.Prefix) 
 	if d.gen == nil {
 		return d.renew(ctx, s, sizes{})
 	}
-	wanted := wantedSizes(s, d.gen.sizes)
+	wanted := wantedSizes(s, d.gen.sizes, &d.gen.image.registry)
 	if wanted != d.gen.sizes {
 		return d.renew(ctx, s, d.gen.sizes)
 	}
-	want, err := newImage(s, d.gen.image, uint32(wanted.Rules/2), changed)
+	want, err := newImage(s, d.gen.image, wanted, d.clock(), changed)
 	if err != nil { // numbers of what it replaces may be in the way: it may fit anew
 		return d.renew(ctx, s, d.gen.sizes)
 	}
@@ -65,13 +65,6 @@ func (d *Dataplane) apply(ctx context.Context, s State, changed []netip.Prefix) 
 		return d.renew(ctx, s, d.gen.sizes)
 	}
 	return err
-}
-
-// wantedSizes are those of s, but for the blocks, which take the composed
-// prefixes to know.
-func wantedSizes(s State, present sizes) sizes {
-	return sizes{Interfaces: s.Limits.Interfaces, L3Interfaces: s.Limits.L3Interfaces, Ifindex: s.Limits.Ifindex,
-		Blocks: present.Blocks, Rules: ruleEntries(ruleCount(s.MSS), present.Rules)}
 }
 
 // change brings the live generation from its image to want.
@@ -85,8 +78,7 @@ func (d *Dataplane) change(ctx context.Context, s State, want *image) error {
 		d.rewriteManifest()
 		return err
 	}
-	d.gen.image = want.settle()
-	d.settle()
+	d.settle(want)
 	return nil
 }
 
@@ -119,6 +111,7 @@ func (g *generation) write(t *transaction, have, want *image) error {
 		func() error { return setEntries(t, g.maps("l3s"), entry("l3"), have.l3s, want.l3s) },
 		func() error { return setEntries(t, g.maps("vlans"), entry("vlans"), have.vlans, want.vlans) },
 		func() error { return setEntries(t, g.maps("ports"), entry("port"), have.ports, want.ports) },
+		func() error { return g.writeServices(t, have, want) },
 		func() error { return g.writePrefixes(t, want.edits) },
 		func() error { return g.writeSettings(t, have.settings, want.settings) },
 	)
@@ -127,6 +120,7 @@ func (g *generation) write(t *transaction, have, want *image) error {
 // clear empties what want has no more, in the other order.
 func (g *generation) clear(t *transaction, have, want *image) error {
 	return firstError(
+		func() error { return g.clearServices(t, have, want) },
 		func() error { return clearEntries(t, g.maps("ports"), entry("port"), have.ports, want.ports) },
 		func() error { return clearEntries(t, g.maps("vlans"), entry("vlans"), have.vlans, want.vlans) },
 		func() error { return clearEntries(t, g.maps("l3s"), entry("l3"), have.l3s, want.l3s) },
@@ -184,7 +178,11 @@ func (g *generation) reclaim() error {
 
 // settle ends a change that is done: what it put out of use, numbers and blocks,
 // is free once no program run of before is left.
-func (d *Dataplane) settle() {
+func (d *Dataplane) settle(want *image) {
+	if err := d.gen.dropTables(&d.gen.image.registry, &want.registry); err != nil {
+		d.log.Warn("former tables are still there", "error", err)
+	}
+	d.gen.image = want.settle()
 	if err := d.gen.reclaim(); err != nil {
 		d.log.Warn("the prefix table can't use again what a change freed", "error", err)
 	}

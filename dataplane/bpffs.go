@@ -19,6 +19,7 @@ import (
 //	lost/<tracepoint>       the links of the tracepoint programs
 //	gen-N/progs/<program>
 //	gen-N/maps/<map>
+//	gen-N/tables/<id>       the inner maps of the balance lane
 //	manifest                see type manifest
 type root string
 

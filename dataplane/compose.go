@@ -4,6 +4,7 @@ package dataplane
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"net/netip"
 	"slices"
@@ -11,8 +12,8 @@ import (
 	"clearway/lpm"
 )
 
-// classMSSShift is CLASS_INDEX_SHIFT in bpf/abi.h.
-const classMSSShift = 8
+// classIndexShift is CLASS_INDEX_SHIFT in bpf/abi.h.
+const classIndexShift = 8
 
 var everything = []netip.Prefix{
 	netip.PrefixFrom(netip.IPv4Unspecified(), 0),
@@ -21,23 +22,51 @@ var everything = []netip.Prefix{
 
 // composition are the entries of the prefix table: one for each prefix at which
 // what is known of addresses changes. An entry holds own bits and rules, and
-// those of the prefixes around it.
+// those of the prefixes around it; that of a service address has its record in
+// the place of rules.
 type composition map[netip.Prefix]uint32
+
+// known is what an entry of the prefix table is composed of.
+type known struct {
+	classes  map[netip.Prefix]Class
+	rules    *ruleLists
+	services map[netip.Prefix]uint32 // addresses of services: the index of their record
+}
+
+// prefixes calls yield for those at which something is known.
+func (k known) prefixes(yield func(netip.Prefix) bool) {
+	for _, all := range []iter.Seq[netip.Prefix]{maps.Keys(k.classes), maps.Keys(k.rules.heads), maps.Keys(k.services)} {
+		for p := range all {
+			if !yield(p) {
+				return
+			}
+		}
+	}
+}
+
+// word is the entry of a prefix; outer is that of the prefix around it.
+func (k known) word(p netip.Prefix, outer uint32) uint32 {
+	bits := inherit(outer, k.classes[p])
+	if index, is := k.services[p]; is {
+		return bits | uint32(pipelineClassBitCLASS_SERVICE) | index<<classIndexShift
+	}
+	return bits | k.rules.head(p, outer)<<classIndexShift
+}
 
 // edits are what makes the prefix table another one, and the way back.
 type edits struct{ forth, back []lpm.Change }
 
-// compose works out what makes a composition one of classes and rules. It takes
-// less where changed tells which classes differ, and the rules are the same;
-// nil tells nothing.
-func (have composition) compose(classes map[netip.Prefix]Class, rules *ruleLists, changed []netip.Prefix) edits {
+// compose works out what makes a composition one of what is known. It takes less
+// where changed tells of which prefixes classes or services differ, and the rules
+// are the same; nil tells nothing.
+func (have composition) compose(k known, changed []netip.Prefix) edits {
 	type frame struct {
 		prefix netip.Prefix
 		word   uint32
 	}
 	var e edits
 	var around []frame // the prefixes that contain the present one, outermost first
-	for _, p := range have.affected(classes, rules, changed) {
+	for _, p := range have.affected(k, changed) {
 		for len(around) > 0 && !contains(around[len(around)-1].prefix, p) {
 			around = around[:len(around)-1]
 		}
@@ -47,7 +76,7 @@ func (have composition) compose(classes map[netip.Prefix]Class, rules *ruleLists
 		} else {
 			outer = have.around(p)
 		}
-		word := inherit(outer, classes[p]) | rules.head(p, outer)<<classMSSShift
+		word := k.word(p, outer)
 		e.add(have, p, word, word != outer)
 		around = append(around, frame{p, word})
 	}
@@ -56,19 +85,14 @@ func (have composition) compose(classes map[netip.Prefix]Class, rules *ruleLists
 
 // affected lists, each after those around it, the prefixes whose entry may
 // change: those that have changed, and all inside them.
-func (have composition) affected(classes map[netip.Prefix]Class, rules *ruleLists, changed []netip.Prefix) []netip.Prefix {
+func (have composition) affected(k known, changed []netip.Prefix) []netip.Prefix {
 	if changed == nil {
 		all := slices.Concat(everything, slices.Collect(maps.Keys(have)))
-		return nestingOrder(slices.AppendSeq(slices.AppendSeq(all, maps.Keys(classes)), maps.Keys(rules.heads)))
+		return nestingOrder(slices.AppendSeq(all, k.prefixes))
 	}
 	tops := outermost(changed)
 	all := slices.Clone(changed)
-	for p := range classes {
-		if inside(tops, p) {
-			all = append(all, p)
-		}
-	}
-	for p := range rules.heads {
+	for p := range k.prefixes {
 		if inside(tops, p) {
 			all = append(all, p)
 		}
@@ -121,7 +145,7 @@ func (have composition) apply(e edits) {
 
 // inherit adds a prefix's own class to that of the prefix around it.
 func inherit(outer uint32, own Class) uint32 {
-	bits := outer & (1<<classMSSShift - 1)
+	bits := outer & (1<<classIndexShift - 1)
 	if own&NoException != 0 {
 		bits &^= uint32(Exception)
 	}

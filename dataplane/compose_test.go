@@ -28,7 +28,7 @@ func TestComposedClassIsTheUnionOfAllPrefixesAround(t *testing.T) {
 
 func composeAll(classes map[netip.Prefix]Class, rules *ruleLists) composition {
 	c := composition{}
-	c.apply(c.compose(classes, rules, nil))
+	c.apply(c.compose(known{classes: classes, rules: rules}, nil))
 	return c
 }
 
@@ -46,7 +46,7 @@ func TestComposeByDifference(t *testing.T) {
 			if rng.IntN(4) == 0 {
 				rules, changed = mustRules(t, randomRules(rng, rng.IntN(6))), nil
 			}
-			e := have.compose(next, rules, changed)
+			e := have.compose(known{classes: next, rules: rules}, changed)
 			before := maps.Clone(have)
 			have.apply(e)
 			if want := composeAll(next, rules); !maps.Equal(have, want) {

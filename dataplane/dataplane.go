@@ -41,6 +41,7 @@ type Dataplane struct {
 	twin     *twin
 	state    State
 	hook     func(step string) error // see transaction
+	clock    func() time.Duration    // since boot; another one in tests
 }
 
 // Open takes over what is pinned, if anything, and changes nothing of it: the
@@ -85,7 +86,7 @@ func newDataplane(c Config) *Dataplane {
 	if c.Log == nil {
 		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	return &Dataplane{root: root(c.BPFFS), log: c.Log, version: c.Version, links: map[string]*portLink{}}
+	return &Dataplane{root: root(c.BPFFS), log: c.Log, version: c.Version, links: map[string]*portLink{}, clock: sinceBoot}
 }
 
 // follow keeps a reader up with the writer. It tries again where it meets the

@@ -34,6 +34,12 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("limits.%s is %d, but %d are needed: raise it", e.Limit, e.Have, e.Want)
 }
 
+// errTooManyRefer: indices that nothing refers to any more are free again after a
+// sweep.
+func errTooManyRefer(service string) error {
+	return fmt.Errorf("service %s: flows still refer to so many former backends that there is no index left for new ones: try again in a minute", service)
+}
+
 // AttachError says why a program could not be attached to a port. It wraps the
 // kernel's answer.
 type AttachError struct {

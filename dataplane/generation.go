@@ -16,6 +16,7 @@ import (
 // generation is a pair of programs and the maps they are bound to, pinned under
 // one number. Two generations share the maps in stateMaps and nothing else.
 type generation struct {
+	root   root
 	number int
 	sizes  sizes
 	coll   *ebpf.Collection
@@ -35,7 +36,7 @@ func newGeneration(r root, number int, s sizes, shared map[string]*ebpf.Map) (_ 
 	if err != nil {
 		return nil, advise("loading the programs", err)
 	}
-	g := &generation{number: number, sizes: s, coll: coll, image: &image{}}
+	g := &generation{root: r, number: number, sizes: s, coll: coll, image: &image{}}
 	defer func() {
 		if err != nil {
 			g.close()
@@ -49,7 +50,7 @@ func newGeneration(r root, number int, s sizes, shared map[string]*ebpf.Map) (_ 
 }
 
 func (g *generation) pin(r root) error {
-	for _, dir := range []string{r.progs(g.number), r.maps(g.number)} {
+	for _, dir := range []string{r.progs(g.number), r.maps(g.number), r.tables(g.number)} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return advise("making "+dir, err)
 		}

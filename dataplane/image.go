@@ -2,13 +2,17 @@
 
 package dataplane
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // image is what the maps of a generation hold, entry by entry, but for
 // counters: State in the shape that the programs read. Entries that are zero
 // are left out.
 type image struct {
 	settings pipelineSettings
+	balance  pipelineBalanceSettings
 	ports    map[uint32]pipelinePort
 	vlans    map[uint32]pipelineVlanBlock
 	l3s      map[uint32]pipelineL3
@@ -19,8 +23,9 @@ type image struct {
 	prefixes composition // without edits, until they are made
 	edits    edits
 
-	ruleBase uint32
+	lists    *ruleLists
 	numbers  numbers
+	registry registry
 }
 
 // numbers are the dense numbers behind an image.
@@ -37,9 +42,9 @@ type vlan struct {
 }
 
 // newImage works out the image of a state. The present one gives what keeps its
-// number; half is how many rule numbers a set of MSS rules has. changed are the
-// prefixes whose classes are not those of the present image, nil if unknown.
-func newImage(s State, present *image, half uint32, changed []netip.Prefix) (*image, error) {
+// number. changed are the prefixes whose classes are not those of the present
+// image, nil if unknown.
+func newImage(s State, present *image, size sizes, now time.Duration, changed []netip.Prefix) (*image, error) {
 	im := &image{
 		ports: map[uint32]pipelinePort{}, vlans: map[uint32]pipelineVlanBlock{},
 		l3s: map[uint32]pipelineL3{}, egresses: map[uint32]pipelineEgress{},
@@ -51,9 +56,17 @@ func newImage(s State, present *image, half uint32, changed []netip.Prefix) (*im
 	im.addPorts(s)
 	im.addIngress(s)
 	im.addEgresses(s)
-	if err := im.addPrefixes(s, present, half, changed); err != nil {
+	same, err := im.addRules(s, present, uint32(size.Rules/2))
+	if err != nil {
 		return nil, err
 	}
+	if !same {
+		changed = nil
+	}
+	if err := im.addServices(s, present, size, now, changed); err != nil {
+		return nil, err
+	}
+	im.balance = balanceSettings(s.Balance)
 	im.settings = pipelineSettings{DryRun: flag(s.Options.DryRun), Hairpin: flag(s.Options.Hairpin),
 		Policy4: flag(s.Options.Policy4), Policy6: flag(s.Options.Policy6), Mss: flag(len(s.MSS) > 0)}
 	return im, nil
@@ -134,40 +147,32 @@ func (im *image) deviceName(number uint32) string {
 // cheaper to do all at once.
 const fewChanged = 1000
 
-// addPrefixes keeps the present set of MSS rules where it stays as it is.
-func (im *image) addPrefixes(s State, present *image, half uint32, changed []netip.Prefix) error {
-	lists, err := im.addRules(s, present.ruleBase)
-	if err != nil {
-		return err
+// addRules keeps the present set of MSS rules where it stays as it is, and tells
+// whether it does. half is how many rule numbers a set has.
+func (im *image) addRules(s State, present *image, half uint32) (same bool, err error) {
+	base := present.ruleBase()
+	if err := im.setRules(s, base); err != nil || im.sameRules(present) {
+		return true, err
 	}
-	if !im.sameRules(present) {
-		if lists, err = im.addRules(s, half-present.ruleBase); err != nil {
-			return err
-		}
-		changed = nil
-	}
-	if len(changed) > fewChanged {
-		changed = nil
-	}
-	im.prefixes = present.prefixes
-	if im.prefixes == nil {
-		im.prefixes = composition{}
-	}
-	im.edits = im.prefixes.compose(s.Classes, lists, changed)
-	return nil
+	return false, im.setRules(s, half-base)
 }
 
-func (im *image) addRules(s State, base uint32) (*ruleLists, error) {
-	lists, err := newRuleLists(s.MSS, base)
-	if err != nil {
-		return nil, err
+func (im *image) ruleBase() uint32 {
+	if im.lists == nil {
+		return 0
 	}
-	im.ruleBase = base
-	im.rules = make(map[uint32]pipelineMssRule, len(lists.nodes))
-	for i, node := range lists.nodes {
+	return im.lists.base
+}
+
+func (im *image) setRules(s State, base uint32) (err error) {
+	if im.lists, err = newRuleLists(s.MSS, base); err != nil {
+		return err
+	}
+	im.rules = make(map[uint32]pipelineMssRule, len(im.lists.nodes))
+	for i, node := range im.lists.nodes {
 		im.rules[base+1+uint32(i)] = node
 	}
-	return lists, nil
+	return nil
 }
 
 // settle makes the edits part of the image, once they are in the table.

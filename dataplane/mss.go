@@ -89,7 +89,7 @@ func (r *ruleLists) head(p netip.Prefix, outer uint32) uint32 {
 	if head, ok := r.heads[p]; ok {
 		return head
 	}
-	return outer >> classMSSShift
+	return outer >> classIndexShift
 }
 
 // ruleCount is how many rules the lists take together.
@@ -98,4 +98,14 @@ func ruleCount(rules []MSSRule) (n int) {
 		n += len(rulePlaces(r))
 	}
 	return n
+}
+
+// at returns where the list starts of what applies to an address.
+func (r *ruleLists) at(a netip.Addr) uint32 {
+	for bits := a.BitLen(); bits >= 0 && len(r.heads) > 0; bits-- {
+		if head, ok := r.heads[netip.PrefixFrom(a, bits).Masked()]; ok {
+			return head
+		}
+	}
+	return 0
 }

@@ -97,7 +97,7 @@ func walkRules(lists *ruleLists, source, destination uint32, egress int) uint16 
 }
 
 func walkList(lists *ruleLists, word uint32, egress int) *pipelineMssRule {
-	index := word >> classMSSShift
+	index := word >> classIndexShift
 	for range MaxMSSRules {
 		if index == 0 {
 			return nil

@@ -131,7 +131,7 @@ func readPrefixes(t *testing.T, d *Dataplane) []string {
 				walk(word&^lpm.Child, at, size)
 				continue
 			}
-			if text := classWords(Class(word), ruleWords(rules, word>>classMSSShift)); text != last {
+			if text := classWords(Class(word), ruleWords(rules, word>>classIndexShift)); text != last {
 				lines, last = append(lines, addressText(at, size)+": "+text), text
 			}
 		}

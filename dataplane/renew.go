@@ -64,13 +64,17 @@ func (d *Dataplane) present() former {
 }
 
 func (d *Dataplane) load(s State, before former, present sizes) (*successor, error) {
-	size := wantedSizes(s, present)
+	registry, err := d.formerRegistry(s)
+	if err != nil {
+		return nil, err
+	}
+	size := wantedSizes(s, present, &registry)
 	spec, err := pipelineSpec(size, false)
 	if err != nil {
 		return nil, err
 	}
 	next := &successor{shared: before.counts != nil && d.manifest.Maps["counters"] == mapHash(spec.Maps["counters"])}
-	if next.image, err = d.numberedImage(s, size, next); err != nil {
+	if next.image, err = d.numberedImage(s, size, next, registry); err != nil {
 		return nil, err
 	}
 	size.Blocks = blockEntries(next.image.edits, size.Blocks)
@@ -92,16 +96,15 @@ func (d *Dataplane) load(s State, before former, present sizes) (*successor, err
 
 // numberedImage keeps the numbers of the counters if next shares them. Where
 // those of ports that have gone leave no room, it gets counters of its own.
-func (d *Dataplane) numberedImage(s State, size sizes, next *successor) (*image, error) {
-	half := uint32(size.Rules / 2)
+func (d *Dataplane) numberedImage(s State, size sizes, next *successor, r registry) (*image, error) {
 	if next.shared {
-		im, err := newImage(s, &image{numbers: numbers{slots: d.manifest.Slots}}, half, nil)
+		im, err := newImage(s, &image{numbers: numbers{slots: d.manifest.Slots}, registry: r}, size, d.clock(), nil)
 		if err == nil {
 			return im, nil
 		}
 		next.shared = false
 	}
-	return newImage(s, &image{}, half, nil)
+	return newImage(s, &image{registry: r}, size, d.clock(), nil)
 }
 
 // nextNumber is above all that are there: a killed process may have left one.
@@ -139,6 +142,9 @@ func (d *Dataplane) switchTo(ctx context.Context, s State, next *successor, befo
 
 func (d *Dataplane) switchSteps(t *transaction, s State, next *successor, before former) error {
 	d.markGeneric(s, next.image)
+	if err := next.gen.writeClock(d.clock()); err != nil {
+		return err
+	}
 	if err := next.gen.write(t, &image{}, next.image); err != nil {
 		return err
 	}

@@ -21,6 +21,9 @@ const (
 	DefaultInterfaces   = 64
 	DefaultL3Interfaces = 4096
 	DefaultIfindex      = 65535
+	DefaultServices     = 4096
+	DefaultBackends     = 65536
+	DefaultFlows        = 262144
 )
 
 func (l Limits) withDefaults() Limits {
@@ -30,6 +33,7 @@ func (l Limits) withDefaults() Limits {
 	}{
 		{&l.Allow, DefaultAllow}, {&l.Interfaces, DefaultInterfaces},
 		{&l.L3Interfaces, DefaultL3Interfaces}, {&l.Ifindex, DefaultIfindex},
+		{&l.Services, DefaultServices}, {&l.Backends, DefaultBackends}, {&l.Flows, DefaultFlows},
 	} {
 		if *f.field == 0 {
 			*f.field = f.value
@@ -39,17 +43,26 @@ func (l Limits) withDefaults() Limits {
 }
 
 // sizes are the entries of the maps of one generation. Those of the limits
-// change with the configuration; blocks and rules grow with what there is.
+// change with the configuration; blocks, rules and ports grow with what there is.
 type sizes struct {
 	Interfaces, L3Interfaces, Ifindex int
 	Blocks                            int // of the prefix table
 	Rules                             int // MSS rules, twice: see ruleLists
+	balanceSizes
 }
 
 const (
 	leastBlocks = 4096 // 4 MiB
 	leastRules  = 64
 )
+
+// wantedSizes are those of s, but for the blocks, which take the composed
+// prefixes to know.
+func wantedSizes(s State, present sizes, g *registry) sizes {
+	return sizes{Interfaces: s.Limits.Interfaces, L3Interfaces: s.Limits.L3Interfaces, Ifindex: s.Limits.Ifindex,
+		Blocks: present.Blocks, Rules: ruleEntries(ruleCount(s.MSS), present.Rules),
+		balanceSizes: wantedBalanceSizes(s, present.balanceSizes, g)}
+}
 
 // ruleEntries and blockEntries keep what the present generation has where it is
 // enough, and leave room where it is not.
@@ -86,6 +99,7 @@ func pipelineSpec(s sizes, twin bool) (*ebpf.CollectionSpec, error) {
 	} {
 		spec.Maps[name].MaxEntries = uint32(entries)
 	}
+	s.balanceSizes.set(spec)
 	return spec, setConstants(spec, twin)
 }
 
@@ -112,21 +126,13 @@ const vlanBlocks = 16 // VLAN_BLOCKS in bpf/abi.h
 
 // stateMaps hold what can't be rebuilt from a State; a new generation takes
 // them over where their layout is equal.
-var stateMaps = []string{"counters"}
+var stateMaps = []string{"counters", "flows", "flows_lru", "service_counters", "backend_counters"}
 
 // mapHash tells whether a map of another generation can be used for spec.
 func mapHash(spec *ebpf.MapSpec) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%v %d %d %d %#x %v", spec.Type, spec.KeySize,
-		spec.ValueSize, spec.MaxEntries, spec.Flags, layoutNames(spec)))
+		spec.ValueSize, spec.MaxEntries, spec.Flags, layoutOf(spec)))
 	return hex.EncodeToString(sum[:8])
-}
-
-// layoutNames names the parts of a value where their order is its layout.
-func layoutNames(spec *ebpf.MapSpec) []string {
-	if spec.Name == "counters" {
-		return reasonNames()
-	}
-	return nil
 }
 
 // objectHash identifies the build of the programs.

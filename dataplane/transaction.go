@@ -56,7 +56,7 @@ func entry(of string) func(key uint32) string {
 }
 
 // setEntries writes the entries of want that differ from have.
-func setEntries[V comparable](t *transaction, m *ebpf.Map, name func(key uint32) string, have, want map[uint32]V) error {
+func setEntries[K, V comparable](t *transaction, m *ebpf.Map, name func(key K) string, have, want map[K]V) error {
 	for key, value := range want {
 		old, was := have[key]
 		if was && old == value {
@@ -73,7 +73,7 @@ func setEntries[V comparable](t *transaction, m *ebpf.Map, name func(key uint32)
 }
 
 // clearEntries empties the entries of have that want lacks.
-func clearEntries[V comparable](t *transaction, m *ebpf.Map, name func(key uint32) string, have, want map[uint32]V) error {
+func clearEntries[K, V comparable](t *transaction, m *ebpf.Map, name func(key K) string, have, want map[K]V) error {
 	for key, old := range have {
 		if _, stays := want[key]; stays {
 			continue
@@ -89,8 +89,8 @@ func clearEntries[V comparable](t *transaction, m *ebpf.Map, name func(key uint3
 }
 
 // putOrClear writes a value, or what an entry has that was never written.
-func putOrClear[V comparable](m *ebpf.Map, key uint32, value V, set bool) error {
-	if !set && m.Type() == ebpf.DevMap {
+func putOrClear[K, V comparable](m *ebpf.Map, key K, value V, set bool) error {
+	if !set && (m.Type() == ebpf.DevMap || m.Type() == ebpf.Hash) {
 		if err := m.Delete(key); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 			return err
 		}

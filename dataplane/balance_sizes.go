@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataplane
+
+import (
+	"slices"
+
+	"github.com/cilium/ebpf"
+)
+
+// balanceSizes are the entries of the maps of the balance lane: one each while
+// there are no services. Content gets a new number when it changes, and numbers
+// rest before they are given on, so there are twice as many as can be in use.
+type balanceSizes struct {
+	Services     int // of services, their addresses, tables and counters
+	ServicePorts int
+	Backends     int // of backends and their counters
+	Flows        int
+	FlowsLRU     int
+	OuterHash    bool // the map of tables is a hash
+}
+
+const leastServicePorts = 256
+
+func wantedBalanceSizes(s State, present balanceSizes, g *registry) balanceSizes {
+	if len(s.Services) == 0 {
+		return balanceSizes{Services: 1, ServicePorts: 1, Backends: 1, Flows: 1, FlowsLRU: 1}
+	}
+	id, counter := g.highest()
+	return balanceSizes{
+		Services:     max(2*s.Limits.Services, int(id)) + 1,
+		ServicePorts: portSlots(s.Services, present.ServicePorts),
+		Backends:     max(2*s.Limits.Backends, int(counter)) + 1,
+		Flows:        flowEntries(s, TrackChanged),
+		FlowsLRU:     flowEntries(s, TrackAlways),
+		OuterHash:    s.Balance.OuterHash,
+	}
+}
+
+// portSlots keep what the present generation has where it is enough, and leave
+// room where it is not. Each service may need one more for fragments.
+func portSlots(services []Service, present int) int {
+	need := 0
+	for _, s := range services {
+		need += len(s.Ports)
+		if len(s.Ports) > 0 {
+			need++
+		}
+	}
+	need *= 2 // what a change replaces is there beside it
+	if need > present {
+		return max(leastServicePorts, 2*need)
+	}
+	return present
+}
+
+func flowEntries(s State, t Tracking) int {
+	if slices.ContainsFunc(s.Services, func(s Service) bool { return s.Tracking == t }) {
+		return s.Limits.Flows
+	}
+	return 1
+}
+
+// set gives the maps their sizes.
+func (b balanceSizes) set(spec *ebpf.CollectionSpec) {
+	for name, entries := range map[string]int{
+		"addresses":        b.Services,
+		"services":         b.Services,
+		"service_notes":    b.Services,
+		"tables":           b.Services,
+		"service_counters": b.Services,
+		"service_ports":    b.ServicePorts,
+		"backends":         b.Backends,
+		"backend_counters": b.Backends,
+		"flows":            b.Flows,
+		"flows_lru":        b.FlowsLRU,
+	} {
+		spec.Maps[name].MaxEntries = uint32(max(1, entries))
+	}
+	if b.OuterHash {
+		spec.Maps["tables"].Type = ebpf.HashOfMaps
+	}
+}
