@@ -45,7 +45,7 @@ func (f *followed) expect(hops map[netip.Addr]NextHop) {
 	for _, hop := range hops {
 		if hop.Gateway.IsValid() {
 			n := neighbour{hop.Egress, hop.Gateway}
-			next[n] = known{mac: f.gateways[n].mac, asked: f.gateways[n].asked}
+			next[n] = known{asked: f.gateways[n].asked}
 		}
 	}
 	f.gateways = next
@@ -68,11 +68,11 @@ func (f *followed) learn(macs map[neighbour]dataplane.MAC) (ask []neighbour) {
 	return ask
 }
 
-// unresolved returns gateways without a MAC, at most so many and other ones
-// every time.
+// unresolved returns gateways that surely have no MAC, at most so many and other
+// ones every time.
 func (f *followed) unresolved(most int) (some []neighbour) {
 	for n, told := range f.gateways { // in random order
-		if told.mac == (dataplane.MAC{}) && len(some) < most {
+		if told.sure && told.mac == (dataplane.MAC{}) && len(some) < most {
 			some = append(some, n)
 		}
 	}

@@ -15,6 +15,9 @@ import (
 
 	"clearway/dataplane"
 	"clearway/internal/testkit"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // Watch tells of the routes and gateways that NextHops was asked for, and of no
@@ -168,10 +171,51 @@ func TestContradictsWhileUnderWay(t *testing.T) {
 	}
 }
 
+// What a message says of a gateway that was told to be at a MAC.
+func TestMattersOfNeighbours(t *testing.T) {
+	mac, other := dataplane.MAC{2, 1}, dataplane.MAC{2, 2}
+	tests := []struct {
+		name    string
+		kind    netlink.HeaderType
+		state   uint16
+		flags   byte
+		mac     dataplane.MAC
+		index   int
+		matters bool
+	}{
+		{"reachable", unix.RTM_NEWNEIGH, unix.NUD_REACHABLE, 0, mac, 2, false},
+		{"stale", unix.RTM_NEWNEIGH, unix.NUD_STALE, 0, mac, 2, false},
+		{"elsewhere", unix.RTM_NEWNEIGH, unix.NUD_STALE, 0, other, 2, true},
+		{"failed, but with its last address", unix.RTM_NEWNEIGH, unix.NUD_FAILED, 0, mac, 2, true},
+		{"taken away as it was", unix.RTM_DELNEIGH, unix.NUD_STALE, 0, mac, 2, true},
+		{"a proxy", unix.RTM_NEWNEIGH, unix.NUD_PERMANENT, unix.NTF_PROXY, other, 2, false},
+		{"on another device", unix.RTM_NEWNEIGH, unix.NUD_STALE, 0, other, 3, false},
+	}
+	for _, address := range []string{"10.0.0.1", "fe80::1"} {
+		r := &Reader{followed: followed{gateways: map[neighbour]known{{2, addr(address)}: {mac: mac, sure: true}}}}
+		for _, test := range tests {
+			body := make([]byte, sizeofNdMsg)
+			body[0], body[8], body[10] = familyOf(addr(address)), byte(test.state), test.flags
+			nativePutUint32(body[4:], uint32(test.index))
+			attrs := netlink.NewAttributeEncoder()
+			attrs.Bytes(unix.NDA_DST, addr(address).AsSlice())
+			attrs.Bytes(unix.NDA_LLADDR, test.mac[:])
+			options, err := attrs.Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := netlink.Message{Header: netlink.Header{Type: test.kind}, Data: append(body, options...)}
+			if got := r.matters(m); got != test.matters {
+				t.Errorf("%s %s: matters %v", address, test.name, got)
+			}
+		}
+	}
+}
+
 // An unresolved gateway is asked for once, until it is lost again, and only so
 // many at once.
 func TestLearnAsks(t *testing.T) {
-	const many = askAtOnce + 50
+	const many = 2*askAtOnce + 50
 	hops := map[netip.Addr]NextHop{}
 	a := addr("10.0.0.1")
 	for range many {
@@ -189,8 +233,8 @@ func TestLearnAsks(t *testing.T) {
 		}
 		return len(ask)
 	}
-	got := fmt.Sprint(learn(nil), learn(nil), learn(nil))
-	if want := fmt.Sprint(askAtOnce, many-askAtOnce, 0); got != want {
+	got := fmt.Sprint(learn(nil), learn(nil), learn(nil), learn(nil))
+	if want := fmt.Sprint(askAtOnce, askAtOnce, 50, 0); got != want {
 		t.Errorf("asked %s at once, want %s", got, want)
 	}
 	if n := slices.Max(slices.Collect(maps.Values(asked))); n != 1 || len(asked) != many {

@@ -66,7 +66,7 @@ func TestWaysToBackends(t *testing.T) {
 		{"too little for it", mode(web6, dataplane.GUE), []netstate.Link{eth0}, withHop(onLink(2, backend), mtu(1307)), "1279…1280…1308", true, false},
 		{"IPv6 in IPv6", service("web", "2001:db8:9::1", backend6), []netstate.Link{eth0}, withHop(onLink(2, backend6), mtu(1320)), "", true, false},
 		{"too little for it", service("web", "2001:db8:9::1", backend6), []netstate.Link{with(eth0, func(l *netstate.Link) { l.MTU = 1319 })},
-			onLink(2, backend6), "1279…1280…MTU of eth0 from 1319 to at least 1320", true, false},
+			withHop(onLink(2, backend6), mtu(1319)), "1279…1280…MTU of eth0 from 1319 to at least 1320", true, false},
 		{"mode l2 adds nothing", mode(web, dataplane.L2), []netstate.Link{eth0}, withHop(onLink(2, backend), mtu(576)), "", true, false},
 	}
 	for _, test := range tests {
