@@ -76,9 +76,9 @@ static __always_inline __u32 carried_version(struct outer *o, const void *at, co
 	if (at + sizeof(struct iphdr) > end)
 		return 0;
 	version = *(const __u8 *)at >> 4;
-	if (version == 4 && o->protocol != IPPROTO_IPV6)
+	if (version == 4 && (o->protocol == IPPROTO_IPIP || o->protocol == IPPROTO_UDP))
 		return 4;
-	if (version == 6 && o->protocol != IPPROTO_IPIP)
+	if (version == 6 && (o->protocol == IPPROTO_IPV6 || o->protocol == IPPROTO_UDP))
 		return 6;
 	return 0;
 }
