@@ -4,6 +4,7 @@ package netstate
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -195,7 +196,8 @@ func TestMattersOfNeighbours(t *testing.T) {
 		r := &Reader{followed: followed{gateways: map[neighbour]known{{2, addr(address)}: {mac: mac, sure: true}}}}
 		for _, test := range tests {
 			body := make([]byte, sizeofNdMsg)
-			body[0], body[8], body[10] = familyOf(addr(address)), byte(test.state), test.flags
+			body[0], body[10] = familyOf(addr(address)), test.flags
+			binary.NativeEndian.PutUint16(body[8:], test.state)
 			nativePutUint32(body[4:], uint32(test.index))
 			attrs := netlink.NewAttributeEncoder()
 			attrs.Bytes(unix.NDA_DST, addr(address).AsSlice())

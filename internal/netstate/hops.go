@@ -17,9 +17,10 @@ import (
 // NextHop is the kernel's way to an address. Where there is none, all but one
 // of Local and Unreachable is zero.
 type NextHop struct {
-	Egress  int           // L3 ifindex
-	Gateway netip.Addr    // the address itself where that is on the link
-	MAC     dataplane.MAC // of the gateway; zero while it isn't resolved
+	Egress   int           // L3 ifindex
+	Ethernet bool          // what the egress is
+	Gateway  netip.Addr    // the address itself where that is on the link
+	MAC      dataplane.MAC // of the gateway; zero while it isn't resolved
 	// MTU in bytes is that of the route, or of the path as far as the kernel
 	// has learnt it, but at most the interface's.
 	MTU    int
@@ -164,7 +165,10 @@ func newNextHop(address netip.Addr, found route, egress *device) NextHop {
 	case found.kind != unix.RTN_UNICAST || egress == nil:
 		return NextHop{Unreachable: true}
 	}
-	hop := NextHop{Egress: egress.Index, Gateway: address, MTU: egress.MTU, Source: found.source, Encap: found.encap}
+	hop := NextHop{
+		Egress: egress.Index, Ethernet: egress.Ethernet, Gateway: address,
+		MTU: egress.MTU, Source: found.source, Encap: found.encap,
+	}
 	if found.gateway.IsValid() {
 		hop.Gateway = found.gateway
 	}

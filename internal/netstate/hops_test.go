@@ -74,7 +74,7 @@ func TestNextHops(t *testing.T) {
 	eth0, eth1 := link(t, router, "eth0").Index, link(t, router, "eth1").Index
 	a, b := link(t, lab.Host("a"), "eth0").MAC, link(t, lab.Host("b"), "eth0").MAC
 	via := func(egress int, gateway string, mac dataplane.MAC, mtu int, source string) NextHop {
-		return NextHop{Egress: egress, Gateway: addr(gateway), MAC: mac, MTU: mtu, Source: addr(source)}
+		return NextHop{Egress: egress, Ethernet: true, Gateway: addr(gateway), MAC: mac, MTU: mtu, Source: addr(source)}
 	}
 	encap := via(eth0, "fd00::2", a, 1500, "fd00::1")
 	encap.Encap = true

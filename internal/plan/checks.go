@@ -42,10 +42,11 @@ func Addresses(configs ...*config.Config) []netip.Addr {
 // address, and its mark tells the prober which target to take it to. devices are
 // the L3 interfaces by which probes leave, and where the prober catches them.
 //
-// Where that can't be, because there is no prober, no route to the service's
-// address, or that is one of this machine's, so that Linux takes no answer from
-// it, the probe goes to the backend's own address; Build warns of that. A backend
-// without a way has no target: its probes must not arrive anywhere.
+// Where that can't be, the probe goes to the backend's own address: there is no
+// prober, or no Ethernet device that leads to the service's address, or that is
+// one of this machine's, so that Linux takes no answer from it. Build warns of
+// these. Likewise where the backend has no way that probes could take: left to
+// themselves, they would reach whatever else answers at the service's address.
 func Checks(c *config.Config, hops map[netip.Addr]netstate.NextHop, prober bool) (
 	checks []health.Check, targets map[uint32]dataplane.ProbeTarget, devices []int) {
 	targets = make(map[uint32]dataplane.ProbeTarget)
@@ -54,25 +55,23 @@ func Checks(c *config.Config, hops map[netip.Addr]netstate.NextHop, prober bool)
 		if s.Health == nil {
 			continue
 		}
-		egress := hops[s.Address].Egress
-		direct := !prober || egress == 0
-		if !direct && !slices.Contains(devices, egress) {
-			devices = append(devices, egress)
+		leave := hops[s.Address]
+		steered := prober && leave.Ethernet
+		if steered && !slices.Contains(devices, leave.Egress) {
+			devices = append(devices, leave.Egress)
 		}
 		for _, b := range s.Backends {
-			check := checkOf(s, b)
-			if direct {
+			check, way := checkOf(s, b), hops[b.Address]
+			if steered && way.Ethernet && way.Source.IsValid() {
+				check.Mark = markOf(check.Key, used)
+				targets[check.Mark] = dataplane.ProbeTarget{
+					Mode: s.Mode, Address: b.Address, Source: way.Source, GUEPort: c.Balance.GUEPort, Egress: way.Egress,
+				}
+			} else {
 				check.Target = netip.AddrPortFrom(b.Address, s.Health.Port)
 				check.Host = cmp.Or(check.Host, uriHost(s.Address))
-			} else {
-				check.Mark = markOf(check.Key, used)
 			}
 			checks = append(checks, check)
-			if hop := hops[b.Address]; !direct && hop.Egress != 0 {
-				targets[check.Mark] = dataplane.ProbeTarget{
-					Mode: s.Mode, Address: b.Address, Source: hop.Source, GUEPort: c.Balance.GUEPort, Egress: hop.Egress,
-				}
-			}
 		}
 	}
 	slices.Sort(devices)
@@ -135,5 +134,7 @@ func (b *builder) warnChecks(s config.Service, in Input) {
 			"take the address off this machine, which doesn't need it to balance")
 	case hop.Unreachable:
 		b.warn(placeOf(s.Name), "there is no route to its address, "+straight+"add one, a default route will do")
+	case hop.Egress != 0 && !hop.Ethernet:
+		b.warn(placeOf(s.Name), "the route to its address leaves by no Ethernet device, "+straight+"give it one that does")
 	}
 }

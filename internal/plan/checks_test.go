@@ -34,13 +34,15 @@ func TestChecks(t *testing.T) {
 		addr("10.0.0.2"): onLink(2, "10.0.0.2"),
 		addr("10.0.0.3"): onLink(3, "10.0.0.254"),
 		addr("10.0.0.4"): {Unreachable: true},
+		addr("10.0.0.5"): withHop(onLink(6, "10.0.0.5"), func(h *netstate.NextHop) { h.Ethernet = false }),
+		addr("10.0.0.6"): withHop(onLink(2, "10.0.0.6"), func(h *netstate.NextHop) { h.Source = netip.Addr{} }),
 	}
 	gue := checked(service("gue", web6, "10.0.0.3"))
 	gue.Mode = dataplane.GUE
 	gue.Health.Host = "example.com"
 	c := configOf()
 	c.Balance = config.Balance{GUEPort: 6081, Services: []config.Service{
-		checked(service("web", web, "10.0.0.2", "10.0.0.4")),
+		checked(service("web", web, "10.0.0.2", "10.0.0.4", "10.0.0.5", "10.0.0.6")),
 		service("unchecked", "203.0.113.7", "10.0.0.2"),
 		gue,
 		checked(service("second", web, "10.0.0.2")),
@@ -57,9 +59,9 @@ func TestChecks(t *testing.T) {
 
 	checks, targets, devices := Checks(c, hops, true)
 	wantTargets := map[uint32]dataplane.ProbeTarget{
-		checks[0].Mark: target(dataplane.IPIP, "10.0.0.2", 2), // the second has no way, and so no target
-		checks[2].Mark: target(dataplane.GUE, "10.0.0.3", 3),
-		checks[3].Mark: target(dataplane.IPIP, "10.0.0.2", 2),
+		checks[0].Mark: target(dataplane.IPIP, "10.0.0.2", 2),
+		checks[4].Mark: target(dataplane.GUE, "10.0.0.3", 3),
+		checks[5].Mark: target(dataplane.IPIP, "10.0.0.2", 2),
 	}
 	if diff := cmp.Diff(wantTargets, targets, compareNetip); diff != "" {
 		t.Errorf("targets (-want +got):\n%s", diff)
@@ -69,14 +71,16 @@ func TestChecks(t *testing.T) {
 	}
 	marks := map[uint32]bool{}
 	for i := range checks {
-		if checks[i].Mark>>30 != 3 || marks[checks[i].Mark] {
+		if direct := i > 0 && i < 4; direct && checks[i].Mark != 0 || !direct && (checks[i].Mark>>30 != 3 || marks[checks[i].Mark]) {
 			t.Errorf("check %d has mark %#x", i, checks[i].Mark)
 		}
 		marks[checks[i].Mark] = true
 		checks[i].Mark = 0
 	}
 	if diff := cmp.Diff([]health.Check{
-		want("web", "10.0.0.2", web, ""), want("web", "10.0.0.4", web, ""), want("gue", "10.0.0.3", web6, "example.com"), want("second", "10.0.0.2", web, ""),
+		want("web", "10.0.0.2", web, ""), want("web", "10.0.0.4", "10.0.0.4", web), // without a way,
+		want("web", "10.0.0.5", "10.0.0.5", web), want("web", "10.0.0.6", "10.0.0.6", web),
+		want("gue", "10.0.0.3", web6, "example.com"), want("second", "10.0.0.2", web, ""),
 	}, checks, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
 		t.Errorf("checks (-want +got):\n%s", diff)
 	}
@@ -96,6 +100,7 @@ func TestDirectChecks(t *testing.T) {
 		{"as packets", gateway, true, ""},
 		{"no prober", gateway, false, "this kernel can't…Linux 6.6"},
 		{"an address of this machine", netstate.NextHop{Local: true}, true, "one of this machine's…take the address off"},
+		{"no Ethernet", withHop(gateway, func(h *netstate.NextHop) { h.Ethernet = false }), true, "no Ethernet device…one that does"},
 		{"no route", netstate.NextHop{Unreachable: true}, true, "no route to its address…default route"},
 	}
 	for _, test := range tests {
@@ -140,7 +145,11 @@ func TestMarks(t *testing.T) {
 	marksOf := func(services ...config.Service) map[health.Key]uint32 {
 		c := configOf()
 		c.Balance.Services = services
-		checks, _, _ := Checks(c, map[netip.Addr]netstate.NextHop{addr("203.0.113.1"): onLink(2, "10.0.0.254")}, true)
+		hops := map[netip.Addr]netstate.NextHop{}
+		for _, a := range Addresses(c) {
+			hops[a] = onLink(2, "10.0.0.254")
+		}
+		checks, _, _ := Checks(c, hops, true)
 		marks := map[health.Key]uint32{}
 		for _, check := range checks {
 			marks[check.Key] = check.Mark

@@ -39,7 +39,11 @@ func checked(s config.Service) config.Service {
 
 // onLink is the way to an address on the link of a device.
 func onLink(egress int, address string) netstate.NextHop {
-	return netstate.NextHop{Egress: egress, Gateway: addr(address), MAC: mac(99), MTU: 1500, Source: addr("10.0.0.1")}
+	h := netstate.NextHop{Egress: egress, Ethernet: true, Gateway: addr(address), MAC: mac(99), MTU: 1500, Source: addr("10.0.0.1")}
+	if h.Gateway.Is6() {
+		h.Source = addr("2001:db8::1")
+	}
+	return h
 }
 
 func withHop(h netstate.NextHop, change ...func(*netstate.NextHop)) netstate.NextHop {

@@ -52,9 +52,9 @@ func (b *builder) newWays(from map[netip.Addr]netstate.NextHop, s *dataplane.Sta
 func (w *ways) local(a netip.Addr) bool { return w.from[a].Local }
 
 // find takes the way to a backend up into hops, if it is one that frames can be
-// written for. It returns false for a backend that must not get packets, since
-// they would go elsewhere. To one that merely can't be reached now they are
-// dropped, as long as its health check lets them come.
+// written for. It returns false for a backend that packets can't get to, whatever
+// its health check says. One without a route is none of these: that may be for a
+// moment only, for which flows shouldn't move.
 func (w *ways) find(s config.Service, backend netip.Addr) bool {
 	hop, asked := w.from[backend]
 	egress, ok := w.l3[hop.Egress]
@@ -66,14 +66,15 @@ func (w *ways) find(s config.Service, backend netip.Addr) bool {
 	case hop.Unreachable:
 		w.note(backend, "there is no route, so that its packets are dropped (drop_no_neighbour); add one")
 		return true
+	case w.indexes[hop.Egress] == nil: // it came or went meanwhile, which is told of
+		return true
 	case hop.Encap:
-		w.note(backend, "its route puts a header around packets, which only Linux does, so that they are dropped "+
-			"(drop_no_neighbour); give it a plain route")
-		return true
+		w.note(backend, "its route puts a header around packets, which only Linux does, so that it gets none; give it a plain route")
+		return false
 	case !ok:
-		w.note(backend, fmt.Sprintf("its route leaves by %s, which XDP can't write frames for, so that its packets are dropped "+
-			"(drop_no_neighbour); route it by an Ethernet device or a VLAN on one", w.nameOf(hop.Egress)))
-		return true
+		w.note(backend, fmt.Sprintf("its route leaves by %s, which XDP can't write frames for, so that it gets no packets; "+
+			"route it by an Ethernet device or a VLAN on one", w.indexes[hop.Egress].Name))
+		return false
 	case s.Mode == dataplane.L2 && hop.Gateway != backend:
 		w.note(backend, fmt.Sprintf("it is not on the link, but behind %v, so that it gets no packets in mode l2; "+
 			"take mode ipip or gue", hop.Gateway))
@@ -83,13 +84,6 @@ func (w *ways) find(s config.Service, backend netip.Addr) bool {
 	w.checkRedirect(backend, egress)
 	w.checkMTU(s, backend, hop, egress)
 	return true
-}
-
-func (w *ways) nameOf(ifindex int) string {
-	if l := w.indexes[ifindex]; l != nil {
-		return l.Name
-	}
-	return fmt.Sprintf("interface %d", ifindex)
 }
 
 // checkRedirect looks whether the egress takes frames from every port. One that
