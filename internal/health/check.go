@@ -46,7 +46,7 @@ type Check struct {
 	Mark   uint32         // SO_MARK of its socket, which needs CAP_NET_ADMIN; 0 is none
 
 	Path string // of the request, as it is sent: begins with a slash, percent-encoded
-	Host string // sent as it is in the Host field, and as TLS server name; empty: the address (and port) of Target
+	Host string // name or address for the Host field and TLS (SNI), without a port; empty: the address of Target
 
 	Interval time.Duration // from the start of a probe to the next, ±10 %
 	Timeout  time.Duration // of a whole probe; no longer than Interval

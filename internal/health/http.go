@@ -21,7 +21,7 @@ const (
 // get sends a request and reads the response as far as it matters. A client of
 // net/http would do so too, with two more goroutines for each probe.
 func get(conn net.Conn, c Check) error {
-	if _, err := conn.Write(request(c)); err != nil {
+	if _, err := io.WriteString(conn, request(c)); err != nil {
 		return fmt.Errorf("HTTP request: %w", plain(err, c))
 	}
 	head := &counter{r: conn, left: headLimit}
@@ -73,18 +73,23 @@ func readBody(response *http.Response, c Check) error {
 	return fmt.Errorf("half a response: %d bytes of its body, then %w", n, plain(err, c))
 }
 
-// counter counts what is read, and ends when there is no more left to be read.
+// counter counts what is read, and ends when there is no more left to be read. It
+// keeps an error, because a socket tells of a reset once only, and net/http may
+// miss that.
 type counter struct {
 	r       io.Reader
 	n, left int
+	err     error
 }
 
-func (c *counter) Read(b []byte) (int, error) {
+func (c *counter) Read(b []byte) (n int, err error) {
 	if c.left == 0 {
 		return 0, io.EOF
 	}
-	n, err := c.r.Read(b[:min(len(b), c.left)])
-	c.n += n
-	c.left -= n
-	return n, err
+	if c.err == nil {
+		n, c.err = c.r.Read(b[:min(len(b), c.left)])
+		c.n += n
+		c.left -= n
+	}
+	return n, c.err
 }

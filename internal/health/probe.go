@@ -3,7 +3,6 @@
 package health
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -38,7 +37,7 @@ func (p prober) probe(ctx context.Context, c Check) error {
 		return get(conn, c)
 	case "https":
 		secure := tls.Client(conn, &tls.Config{
-			ServerName:         hostname(c), // of an address crypto/tls sends none, as RFC 6066 wants it
+			ServerName:         serverName(c), // of an address crypto/tls sends none, as RFC 6066 wants it
 			NextProtos:         []string{"http/1.1"},
 			InsecureSkipVerify: true, // see the package's comment
 		})
@@ -89,35 +88,4 @@ func setMark(socket syscall.RawConn, mark uint32) error {
 		return &ownError{fmt.Errorf("setting SO_MARK, for which the daemon needs CAP_NET_ADMIN: %w", err)}
 	}
 	return nil
-}
-
-// hostname is what the host is called in TLS.
-func hostname(c Check) string {
-	if c.Host != "" {
-		return c.Host
-	}
-	return c.Target.Addr().String()
-}
-
-// request is what get sends. Path and Host are sent as they are: that they fit
-// in is up to whoever reads the configuration.
-func request(c Check) []byte {
-	host := c.Host
-	if host == "" {
-		host = c.Target.String()
-		if c.Type == "http" && c.Target.Port() == 80 || c.Type == "https" && c.Target.Port() == 443 {
-			host = address(c.Target.Addr())
-		}
-	}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: clearway\r\nAccept: */*\r\nConnection: close\r\n\r\n", c.Path, host)
-	return b.Bytes()
-}
-
-// address is an address as it stands in a URI (RFC 3986, section 3.2.2).
-func address(a netip.Addr) string {
-	if a.Is6() {
-		return "[" + a.String() + "]"
-	}
-	return a.String()
 }
