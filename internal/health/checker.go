@@ -5,6 +5,7 @@ package health
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 )
@@ -25,7 +26,8 @@ type Checker struct {
 	running int   // costs of the probes under way
 	full    bool  // a probe that is due waits for others to end
 	view    View
-	stale   bool                 // view is not what targets say
+	stale   bool                 // view has other keys than targets
+	flipped map[Key]bool         // whose status in view is of yesterday
 	told    map[string]time.Time // when a message was logged by warn
 }
 
@@ -38,6 +40,7 @@ func New(log *slog.Logger) *Checker {
 		changes: make(chan struct{}, 1),
 		wake:    make(chan struct{}, 1),
 		view:    View{},
+		flipped: map[Key]bool{},
 		told:    map[string]time.Time{},
 	}
 }
@@ -93,8 +96,8 @@ func (c *Checker) schedule(t *target, now time.Time) {
 	c.scheduleGrace(t)
 }
 
-// scheduleGrace queues the end of a target's grace, if it is in it; with mu
-// held.
+// scheduleGrace queues the end of the grace of a target that is in it, and takes
+// out that of another; with mu held.
 func (c *Checker) scheduleGrace(t *target) {
 	if t.status == Down {
 		c.graces.set(&t.grace, t.since.Add(t.check.Grace))
@@ -112,18 +115,32 @@ func (c *Checker) remove(t *target) {
 }
 
 // View returns the status of all backends now. As long as none changes, that
-// costs nothing.
+// costs nothing; after a few changes it costs little more than a copy.
 func (c *Checker) View() View {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stale {
+	switch {
+	case c.stale:
 		c.view = make(View, len(c.targets))
 		for key, t := range c.targets {
 			c.view[key] = t.status
 		}
-		c.stale = false
+	case len(c.flipped) > 0:
+		c.view = maps.Clone(c.view)
+		for key := range c.flipped {
+			c.view[key] = c.targets[key].status
+		}
 	}
+	c.stale = false
+	clear(c.flipped)
 	return c.view
+}
+
+// flip tells that the status of a target has changed; with mu held.
+func (c *Checker) flip(t *target) {
+	c.scheduleGrace(t)
+	c.flipped[t.check.Key] = true
+	signal(c.changes)
 }
 
 // Changes tells that the View has changed: one receive may stand for many

@@ -26,7 +26,8 @@
 //     question is whether the backend serves, not who it is, and a certificate
 //     that expires everywhere at once must not take all backends away.
 //
-// All of it has to happen within Timeout. What keeps a probe from being sent at
+// All of it has to happen within Timeout, and no probe uses the connection of
+// another. What keeps a probe from being sent at
 // all, such as a lack of file descriptors, is no result: the backend keeps its
 // status, and the log says so.
 package health

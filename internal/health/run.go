@@ -11,7 +11,7 @@ import (
 )
 
 // Run probes backends until ctx ends, which ends the probes under way too, and
-// returns nil when they have. It must not run twice at a time.
+// returns nil when they have. It is called once.
 func (c *Checker) Run(ctx context.Context) error {
 	var probes sync.WaitGroup
 	defer probes.Wait()
@@ -37,6 +37,7 @@ func (c *Checker) doDue(ctx context.Context, probes *sync.WaitGroup) time.Durati
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.full = false
 	for e := c.probes.due(now); e != nil; e = c.probes.due(now) {
 		t := e.target
 		if c.full = c.running+cost(t.check) > c.limit; c.full {
@@ -66,12 +67,8 @@ func (c *Checker) endGraces(now time.Time) (gone []*target) {
 	defer c.mu.Unlock()
 	for e := c.graces.due(now); e != nil; e = c.graces.due(now) {
 		e.target.status, e.target.since = Gone, now // successes so far still count
-		c.graces.remove(e)
+		c.flip(e.target)
 		gone = append(gone, e.target)
-	}
-	if gone != nil {
-		c.stale = true
-		signal(c.changes)
 	}
 	return gone
 }
@@ -113,9 +110,7 @@ func (c *Checker) finish(t *target, err error, started time.Time) (before Status
 		c.warn(now, "a health check could not be made; the backend keeps its status",
 			"service", t.check.Key.Service, "backend", t.check.Key.Address, "error", err)
 	} else if t.take(err == nil, now) {
-		c.scheduleGrace(t)
-		c.stale = true
-		signal(c.changes)
+		c.flip(t)
 	}
 	if c.probes.set(&t.probe, started.Add(t.pause())) {
 		signal(c.wake)
