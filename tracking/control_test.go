@@ -129,13 +129,11 @@ func (c *control) merge(owners []uint16) {
 	c.publish()
 }
 
-// resize goes on with a change of size.
+// resize goes on with a change of size. If it is taken back meanwhile, the same
+// size takes over from itself.
 func (c *control) resize() {
 	switch {
-	case c.size == len(c.table.Slots()):
-		if c.table.RecordChanged() {
-			c.publish()
-		}
+	case !c.table.Recording() && c.size == len(c.table.Slots()):
 	case !c.table.Recording():
 		c.table.RecordAll()
 		c.recordAt = c.now

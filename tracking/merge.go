@@ -93,23 +93,12 @@ func (t *Table) NextSettle(after time.Duration) (at time.Duration, any bool) {
 }
 
 // RecordAll has all flows recorded from now on, and says whether they were not
-// already. After the time to settle, [Replace] moves none that is not silent.
+// already. After the time to settle, [Replace] moves none that is not silent;
+// there is no other way back.
 func (t *Table) RecordAll() (changed bool) {
 	for i, s := range t.slots {
 		t.slots[i] = s | record
 		changed = changed || !s.Record()
-	}
-	return changed
-}
-
-// RecordChanged takes [Table.RecordAll] back: only flows of slots that move are
-// recorded.
-func (t *Table) RecordChanged() (changed bool) {
-	for i, s := range t.slots {
-		if s.Record() {
-			t.slots[i] = s&^record | lookup
-			changed = true
-		}
 	}
 	return changed
 }
