@@ -27,6 +27,7 @@ func TestMergeSlot(t *testing.T) {
 		{"overlap", "BA l", "ABC", "C", "CA l", 0},
 		{"overlap, the one between died", "BA l", "AC", "C", "CA l", 0},
 		{"overlap, base died", "BA l", "BC", "C", "CB l", moved},
+		{"overlap, base died, the one between drains", "BA l", "bC", "C", "CB l", moved},
 		{"back", "BA l", "AB", "A", "AA l", 0},
 		{"back to one that accepts no more flows", "BA l", "aB", "A", "AA l", 0},
 		{"settled, dies", "AA", "B", "B", "BB l", 0},
