@@ -2,10 +2,68 @@
 
 package dataplane
 
-// formerRegistry is what a new generation goes on from.
-func (d *Dataplane) formerRegistry(s State) (registry, error) {
-	if d.gen != nil && len(s.Services) > 0 {
-		return d.gen.image.registry.unplaced(), nil
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cilium/ebpf"
+)
+
+// presentRegistry is what a change goes on from: that of the live generation, or
+// what a former process left.
+func (d *Dataplane) presentRegistry() (registry, error) {
+	if d.gen != nil {
+		return d.gen.image.registry, nil
 	}
-	return registry{}, nil
+	g, err := d.root.readRegistry(&d.manifest, d.clock())
+	if errors.Is(err, errLayout) {
+		return g, fmt.Errorf("from version %s to %s: %w", d.manifest.Version, d.version, err)
+	}
+	if err != nil || len(g.services) == 0 {
+		return g, err
+	}
+	for _, name := range flowMaps {
+		m, err := ebpf.LoadPinnedMap(d.root.mapPin(d.manifest.Generation, name), nil)
+		if err != nil {
+			return g, advise("opening map "+name, err)
+		}
+		err = g.reserve(m)
+		m.Close()
+		if err != nil {
+			return g, err
+		}
+	}
+	return g, nil
+}
+
+// reserve keeps numbers that flow records name from being given on: a process may
+// have been killed before it came to note whose they were.
+func (g *registry) reserve(flows *ebpf.Map) error {
+	services := g.byID()
+	return eachFlow(flows, func(key pipelineFlowKey, f pipelineFlow) {
+		r := services[key.Service]
+		if r == nil {
+			if g.retired == nil {
+				g.retired = map[uint32]bool{}
+			}
+			g.retired[key.Service] = true
+			return
+		}
+		if f.Backend > MaxServiceBackends {
+			return
+		}
+		r.members = append(r.members, make([]member, max(0, int(f.Backend)+1-len(r.members)))...)
+		if m := &r.members[f.Backend]; m.free() && f.Backend > 0 {
+			m.removed = true
+		}
+	})
+}
+
+// kept is what a new generation for a state goes on from: nothing of the lane
+// goes on where there are no services.
+func (g *registry) kept(s State) registry {
+	if len(s.Services) == 0 {
+		return registry{}
+	}
+	return g.unplaced()
 }

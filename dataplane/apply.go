@@ -17,6 +17,16 @@ import (
 type Changes struct {
 	Generation int
 	Lines      []string // nothing changed when empty
+	Moves      []Moves  // of services whose table has changed
+}
+
+// Moves tells how many new flows change their backend: the slots whose owner
+// does, of all. Flows that are there already stay, but for those that Resize, a
+// new size, seed or affinity, moves.
+type Moves struct {
+	Service      string
+	Moved, Slots int
+	Resize       bool
 }
 
 // Apply makes the data path what s says. The first call of a process loads a
@@ -38,31 +48,36 @@ func (d *Dataplane) Apply(ctx context.Context, s State) (Changes, error) {
 	if err := s.check(); err != nil {
 		return Changes{}, err
 	}
-	changed := changedClasses(d.state.Classes, s.Classes)
-	if err := d.apply(ctx, s, changed); err != nil {
+	registry, err := d.presentRegistry()
+	if err != nil {
 		return Changes{}, err
 	}
-	lines := describe(d.state, s, changed, d.links)
+	changed := changedClasses(d.state.Classes, s.Classes)
+	if err := d.apply(ctx, s, changed, registry); err != nil {
+		return Changes{}, err
+	}
+	changes := Changes{Generation: d.gen.number, Lines: describe(d.state, s, changed, d.links)}
+	changes.addServices(&registry, &d.gen.image.registry)
 	d.state = s
-	return Changes{Generation: d.gen.number, Lines: lines}, nil
+	return changes, nil
 }
 
-func (d *Dataplane) apply(ctx context.Context, s State, changed []netip.Prefix) error {
+func (d *Dataplane) apply(ctx context.Context, s State, changed []netip.Prefix, registry registry) error {
 	if d.gen == nil {
-		return d.renew(ctx, s, sizes{})
+		return d.renew(ctx, s, sizes{}, registry)
 	}
-	wanted := wantedSizes(s, d.gen.sizes, &d.gen.image.registry)
+	wanted := wantedSizes(s, d.gen.sizes, &registry)
 	if wanted != d.gen.sizes {
-		return d.renew(ctx, s, d.gen.sizes)
+		return d.renew(ctx, s, d.gen.sizes, registry)
 	}
 	want, err := newImage(s, d.gen.image, wanted, d.clock(), changed)
 	if err != nil { // numbers of what it replaces may be in the way: it may fit anew
-		return d.renew(ctx, s, d.gen.sizes)
+		return d.renew(ctx, s, d.gen.sizes, registry)
 	}
 	err = d.change(ctx, s, want)
 	var full *lpm.FullError
 	if errors.As(err, &full) { // it takes a larger table, or one without what it replaces
-		return d.renew(ctx, s, d.gen.sizes)
+		return d.renew(ctx, s, d.gen.sizes, registry)
 	}
 	return err
 }

@@ -31,6 +31,9 @@ func (s State) check() error {
 			return fmt.Errorf("mss-clamp: prefix %v is not masked", r.Prefix)
 		}
 	}
+	if err := s.checkServices(); err != nil {
+		return err
+	}
 	return checkClasses(s.Classes, s.Limits)
 }
 

@@ -42,6 +42,8 @@ type Dataplane struct {
 	state    State
 	hook     func(step string) error // see transaction
 	clock    func() time.Duration    // since boot; another one in tests
+	started  time.Duration           // when it was opened,
+	swept    time.Duration           // and when flow records were last gone through
 }
 
 // Open takes over what is pinned, if anything, and changes nothing of it: the
@@ -86,7 +88,8 @@ func newDataplane(c Config) *Dataplane {
 	if c.Log == nil {
 		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	return &Dataplane{root: root(c.BPFFS), log: c.Log, version: c.Version, links: map[string]*portLink{}, clock: sinceBoot}
+	return &Dataplane{root: root(c.BPFFS), log: c.Log, version: c.Version, links: map[string]*portLink{},
+		clock: sinceBoot, started: sinceBoot()}
 }
 
 // follow keeps a reader up with the writer. It tries again where it meets the

@@ -53,6 +53,9 @@ func describeLimits(before, after Limits) []string {
 		{"interfaces", before.Interfaces, after.Interfaces},
 		{"l3-interfaces", before.L3Interfaces, after.L3Interfaces},
 		{"ifindex", before.Ifindex, after.Ifindex},
+		{"services", before.Services, after.Services},
+		{"backends", before.Backends, after.Backends},
+		{"flows", before.Flows, after.Flows},
 	} {
 		if l.was != l.is {
 			lines = append(lines, fmt.Sprintf("limits.%s: %d", l.name, l.is))
@@ -65,14 +68,18 @@ func describePorts(before, after []Port, links map[string]*portLink) []string {
 	var lines []string
 	for _, p := range after {
 		l := links[p.Name]
-		if l == nil || slices.Contains(before, p) {
+		if slices.Contains(before, p) {
 			continue
+		}
+		mode := p.Mode
+		if l != nil { // not so before it is attached
+			mode = l.Mode
 		}
 		mark := "+"
 		if hasPort(before, p.Name) {
 			mark = "~"
 		}
-		lines = append(lines, fmt.Sprintf("%s port %s (%s)", mark, p.Name, l.Mode))
+		lines = append(lines, fmt.Sprintf("%s port %s (%s)", mark, p.Name, mode))
 	}
 	for _, p := range before {
 		if !hasPort(after, p.Name) {

@@ -4,6 +4,7 @@ package dataplane
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"unsafe"
 
@@ -32,10 +33,17 @@ func newGeneration(r root, number int, s sizes, shared map[string]*ebpf.Map) (_ 
 	if err != nil {
 		return nil, err
 	}
+	shared = maps.Clone(shared)
+	sums, err := takeSums(s, shared)
+	if err != nil {
+		return nil, err
+	}
 	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: shared})
 	if err != nil {
+		closeMaps(sums)
 		return nil, advise("loading the programs", err)
 	}
+	maps.Copy(coll.Maps, sums)
 	g := &generation{root: r, number: number, sizes: s, coll: coll, image: &image{}}
 	defer func() {
 		if err != nil {

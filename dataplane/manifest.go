@@ -27,16 +27,18 @@ type manifest struct {
 	Reasons    []string          `json:"reasons"` // as the counters lay them out
 	Slots      numbering[string] `json:"slots"`
 	Ports      []portRecord      `json:"ports"`
+	Balance    string            `json:"balance,omitempty"` // balanceLayout, where there are services
 	// Carried holds, by port of Slots, what was counted in maps that are gone.
 	Carried map[string]totals `json:"carried,omitempty"`
-	// Tried are generations with counters of their own that ports began to move
-	// to. It stays when a process is killed on the way.
+	// Tried are generations with state of their own that ports began to move to.
+	// It stays when a process is killed on the way.
 	Tried []countedIn `json:"tried,omitempty"`
 }
 
 // countedIn tells how to read the counters of a generation.
 type countedIn struct {
 	Generation int               `json:"generation"`
+	Own        []string          `json:"own"` // those of stateMaps that it does not share
 	Slots      numbering[string] `json:"slots"`
 	Reasons    []string          `json:"reasons"`
 }
@@ -158,6 +160,11 @@ func (d *Dataplane) saveManifest(t *transaction, want *image, carried map[string
 		}
 	}
 	m.Ports = d.portRecords()
+	if len(want.registry.services) > 0 {
+		if m.Balance, err = balanceLayout(); err != nil {
+			return err
+		}
+	}
 	return t.do("manifest", func() error {
 		err := d.root.writeManifest(&m)
 		if err == nil {
@@ -167,14 +174,15 @@ func (d *Dataplane) saveManifest(t *transaction, want *image, carried map[string
 	}, nil)
 }
 
-// noteTry lets the next process find what is counted in next, should this one be
+// noteTry lets the next process find what next alone counts and records, should this one be
 // killed. rewriteManifest takes the note back.
 func (d *Dataplane) noteTry(t *transaction, next *successor, before former) error {
-	if before.counts == nil || next.shared {
+	own := slices.DeleteFunc(slices.Clone(stateMaps), func(name string) bool { return next.shares[name] })
+	if before.counts == nil || len(own) == 0 {
 		return nil
 	}
 	m := d.manifest
-	m.Tried = append(slices.Clone(m.Tried), countedIn{next.gen.number, next.image.numbers.slots, next.counts.reasons})
+	m.Tried = append(slices.Clone(m.Tried), countedIn{next.gen.number, own, next.image.numbers.slots, next.counts.reasons})
 	return t.do("noting the generation", func() error { return d.root.writeManifest(&m) }, nil)
 }
 

@@ -22,7 +22,7 @@ import (
 // says, both in words: numbers may differ from one data path to another.
 func checkMaps(t *testing.T, d *Dataplane, s State) {
 	t.Helper()
-	if diff := gocmp.Diff(wordsOf(obtained(d, s)), readBack(t, d)); diff != "" {
+	if diff := gocmp.Diff(append(wordsOf(obtained(d, s)), serviceWords(t, s)...), readBack(t, d)); diff != "" {
 		t.Fatalf("the maps are not as the state says (- wanted, + found):\n%s", diff)
 	}
 }
@@ -72,7 +72,7 @@ func readBack(t *testing.T, d *Dataplane) []string {
 	}
 	add("dry run %d, hairpin %d, policy %d %d, MSS %d", settings.DryRun, settings.Hairpin, settings.Policy4, settings.Policy6, settings.Mss)
 	slices.Sort(lines)
-	return append(lines, readPrefixes(t, d)...)
+	return slices.Concat(lines, readPrefixes(t, d), readServices(t, d))
 }
 
 func l3Words(l pipelineL3) string {
@@ -130,6 +130,9 @@ func readPrefixes(t *testing.T, d *Dataplane) []string {
 			if word&lpm.Child != 0 {
 				walk(word&^lpm.Child, at, size)
 				continue
+			}
+			if word&uint32(pipelineClassBitCLASS_SERVICE) != 0 {
+				word &= 1<<classIndexShift - 1 // its record says which rules apply: see readServices
 			}
 			if text := classWords(Class(word), ruleWords(rules, word>>classIndexShift)); text != last {
 				lines, last = append(lines, addressText(at, size)+": "+text), text
@@ -229,10 +232,18 @@ func prefixWords(s State) []string {
 			mark(r.Prefix)
 		}
 	}
+	service := map[netip.Addr]bool{}
+	for _, one := range s.Services {
+		mark(netip.PrefixFrom(one.Address, one.Address.BitLen()))
+		service[one.Address] = true
+	}
 	var lines []string
 	last := ""
 	for _, a := range sortedAddrs(at) {
 		text := classWords(obviousClass(s.Classes, a), obviousRules(s.MSS, a))
+		if service[a] {
+			text = classWords(obviousClass(s.Classes, a)|Class(pipelineClassBitCLASS_SERVICE), nil)
+		}
 		if text != last || a.IsUnspecified() {
 			lines, last = append(lines, a.StringExpanded()+": "+text), text
 		}

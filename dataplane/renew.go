@@ -16,10 +16,12 @@ import (
 // one by one, and takes the old one away. Until the first port has moved a
 // failure leaves no trace; after that the ports move back.
 //
-// Everything but the maps in stateMaps is filled from s, never taken over:
-// whatever a process that was killed left half done ends here.
-func (d *Dataplane) renew(ctx context.Context, s State, present sizes) error {
+// Everything but the maps in stateMaps and the history of the slots, in registry,
+// is filled from s, never taken over: whatever a process that was killed left
+// half done ends here.
+func (d *Dataplane) renew(ctx context.Context, s State, present sizes, registry registry) error {
 	before := d.present()
+	before.registry = registry
 	next, err := d.load(s, before, present)
 	if err != nil {
 		return err
@@ -34,8 +36,9 @@ func (d *Dataplane) renew(ctx context.Context, s State, present sizes) error {
 
 // former is what there was before a new generation.
 type former struct {
-	gen    *generation // nil when it is another process's
-	counts *counts     // nil when there is none
+	gen      *generation // nil when it is another process's
+	counts   *counts     // nil when there is none
+	registry registry
 }
 
 // successor is a new generation that no port is bound to yet.
@@ -43,7 +46,7 @@ type successor struct {
 	gen    *generation
 	counts *counts
 	image  *image
-	shared bool // it counts in the maps of the former one
+	shares map[string]bool // those of stateMaps that it has in common with the former one
 }
 
 func (n *successor) close() {
@@ -60,32 +63,34 @@ func (d *Dataplane) present() former {
 			d.counts = counts
 		}
 	}
-	return former{d.gen, d.counts}
+	return former{gen: d.gen, counts: d.counts}
 }
 
 func (d *Dataplane) load(s State, before former, present sizes) (*successor, error) {
-	registry, err := d.formerRegistry(s)
-	if err != nil {
-		return nil, err
-	}
-	size := wantedSizes(s, present, &registry)
+	size := wantedSizes(s, present, &before.registry)
 	spec, err := pipelineSpec(size, false)
 	if err != nil {
 		return nil, err
 	}
-	next := &successor{shared: before.counts != nil && d.manifest.Maps["counters"] == mapHash(spec.Maps["counters"])}
-	if next.image, err = d.numberedImage(s, size, next, registry); err != nil {
+	next := &successor{shares: map[string]bool{}}
+	for _, name := range stateMaps {
+		next.shares[name] = before.counts != nil && d.manifest.Maps[name] == mapHash(spec.Maps[name])
+	}
+	if next.image, err = d.numberedImage(s, size, next, before.registry.kept(s)); err != nil {
 		return nil, err
 	}
 	size.Blocks = blockEntries(next.image.edits, size.Blocks)
-	var reuse map[string]*ebpf.Map
-	var lost *ebpf.Map
-	if next.shared {
-		reuse = map[string]*ebpf.Map{"counters": before.counts.counters}
-		lost = before.counts.lost
+	reuse, err := d.reused(next)
+	if err != nil {
+		return nil, err
 	}
+	defer closeMaps(reuse)
 	if next.gen, err = newGeneration(d.root, d.nextNumber(), size, reuse); err != nil {
 		return nil, err
+	}
+	var lost *ebpf.Map
+	if next.shares["counters"] {
+		lost = before.counts.lost
 	}
 	if next.counts, err = newCounts(d.root, next.gen, lost); err != nil {
 		next.gen.close()
@@ -94,15 +99,44 @@ func (d *Dataplane) load(s State, before former, present sizes) (*successor, err
 	return next, nil
 }
 
+// reused opens the maps of the former generation that the next one shares.
+func (d *Dataplane) reused(next *successor) (map[string]*ebpf.Map, error) {
+	reuse := map[string]*ebpf.Map{}
+	for _, name := range stateMaps {
+		names := []string{name}
+		if sums, counted := sumsOf[name]; counted {
+			names = append(names, sums)
+		}
+		for _, name := range names {
+			if !next.shares[names[0]] {
+				continue
+			}
+			m, err := ebpf.LoadPinnedMap(d.root.mapPin(d.manifest.Generation, name), nil)
+			if err != nil {
+				closeMaps(reuse)
+				return nil, advise("opening map "+name+" of the former generation", err)
+			}
+			reuse[name] = m
+		}
+	}
+	return reuse, nil
+}
+
+func closeMaps(maps map[string]*ebpf.Map) {
+	for _, m := range maps {
+		m.Close()
+	}
+}
+
 // numberedImage keeps the numbers of the counters if next shares them. Where
 // those of ports that have gone leave no room, it gets counters of its own.
 func (d *Dataplane) numberedImage(s State, size sizes, next *successor, r registry) (*image, error) {
-	if next.shared {
+	if next.shares["counters"] {
 		im, err := newImage(s, &image{numbers: numbers{slots: d.manifest.Slots}, registry: r}, size, d.clock(), nil)
 		if err == nil {
 			return im, nil
 		}
-		next.shared = false
+		next.shares["counters"] = false
 	}
 	return newImage(s, &image{registry: r}, size, d.clock(), nil)
 }
@@ -151,6 +185,9 @@ func (d *Dataplane) switchSteps(t *transaction, s State, next *successor, before
 	if err := d.noteTry(t, next, before); err != nil {
 		return err
 	}
+	if err := d.takeFlows(t, next, before); err != nil {
+		return err
+	}
 	if err := d.moveLinks(t); err != nil {
 		return err
 	}
@@ -162,8 +199,10 @@ func (d *Dataplane) switchSteps(t *transaction, s State, next *successor, before
 	}
 	var carried map[string]totals
 	err := t.do("carrying the counters over", func() (err error) {
-		carried, err = d.carry(next, before)
-		return err
+		if carried, err = d.carry(next, before); err != nil {
+			return err
+		}
+		return d.carryServices(next, before)
 	}, nil)
 	if err != nil {
 		return fmt.Errorf("from version %s to %s: %w", d.manifest.Version, d.version, err)
@@ -174,12 +213,15 @@ func (d *Dataplane) switchSteps(t *transaction, s State, next *successor, before
 // carry sums up what ports counted in maps that next does not count in.
 func (d *Dataplane) carry(next *successor, before former) (carried map[string]totals, err error) {
 	carried = d.manifest.Carried
-	if before.counts != nil && !next.shared {
+	if before.counts != nil && !next.shares["counters"] {
 		if carried, err = before.counts.final(d.manifest.Slots, carried); err != nil {
 			return nil, err
 		}
 	}
 	for _, tried := range d.manifest.Tried {
+		if !slices.Contains(tried.Own, "counters") {
+			continue
+		}
 		counts, err := openCounts(d.root, tried.Generation, tried.Reasons)
 		if errors.Is(err, os.ErrNotExist) {
 			continue // it was taken back, and the note was not
@@ -198,7 +240,10 @@ func (d *Dataplane) carry(next *successor, before former) (carried map[string]to
 
 // keepCounts saves what ports counted in a generation that came to nothing.
 func (d *Dataplane) keepCounts(next *successor, before former) {
-	if before.counts == nil || next.shared {
+	if err := d.keepServices(next, before); err != nil {
+		d.log.Warn("some packets are missing in the counters of services", "error", err)
+	}
+	if before.counts == nil || next.shares["counters"] {
 		return
 	}
 	carried, err := next.counts.final(next.image.numbers.slots, d.manifest.Carried)

@@ -103,6 +103,12 @@ func (g *generation) zeroCounters(t *transaction, f fresh) error {
 		return firstError(
 			func() error { return zeroAll[pipelineServiceCounters](g.maps("service_counters"), f.ids) },
 			func() error { return zeroAll[pipelineCounter](g.maps("backend_counters"), f.counters) },
+			func() error {
+				return putAll(g.maps("service_sums"), f.ids, make([]pipelineServiceCounters, len(f.ids)))
+			},
+			func() error {
+				return putAll(g.maps("backend_sums"), f.counters, make([]pipelineCounter, len(f.counters)))
+			},
 		)
 	}, nil)
 }
