@@ -61,10 +61,14 @@ func (b *bench) prepareBalancer(ctx context.Context, name string, r *router, c *
 	case sentBack:
 		want = returns
 	}
+	// Frames that a program sends back wait, unless there is one here as well.
+	if err := c.attach(c.host, c.device, r.contenders.Empty); err != nil {
+		return err
+	}
 	if err := c.check(ctx, want); err != nil {
 		return err
 	}
-	return c.attach(c.host, c.device, r.contenders.Drop)
+	return c.replace(r.contenders.Drop)
 }
 
 // nativeBalancer is the peer of that name.
@@ -73,11 +77,10 @@ func (b *bench) nativeBalancer(name string, r *router) (*ebpf.Program, error) {
 		return r.contenders.Drop, nil
 	}
 	if name == others {
-		c, err := newClassical(services)
+		c, err := b.newClassical(someFlows)
 		if err != nil {
 			return nil, err
 		}
-		b.later(c.Close)
 		return c.Classical4, nil
 	}
 	floors, err := newBalancers()

@@ -38,15 +38,13 @@ const (
 	sentBack     = " sent back"
 )
 
-// balancers is all that takes part in M1 of the balance lane. Peer (c) is there
-// once for each set of flows, so that one doesn't push out the other.
+// balancers is what takes part in M1 of the balance lane, but for peer (c): that
+// is there once for each set of flows.
 type balancers struct {
 	lab           *lab // of with
 	bare          *lab // of without
 	empty         *ebpf.Program
 	floors        *balancersObjects
-	classical     map[family]*classical // with known flows
-	classicalNew  *classical
 	array, equal  *tablesObjects
 	hash          *tablesObjects
 	with, without *clearway
@@ -104,17 +102,6 @@ func (all *balancers) loadPeers(b *bench) (err error) {
 		return err
 	}
 	b.later(all.floors.Close)
-	all.classical = map[family]*classical{}
-	for _, f := range families {
-		if all.classical[f], err = newClassical(services); err != nil {
-			return err
-		}
-		b.later(all.classical[f].Close)
-	}
-	if all.classicalNew, err = newClassical(services); err != nil {
-		return err
-	}
-	b.later(all.classicalNew.Close)
 	for _, t := range []struct {
 		to  **tablesObjects
 		how nesting

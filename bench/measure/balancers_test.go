@@ -4,6 +4,7 @@ package measure
 
 import (
 	"bytes"
+	"errors"
 	"net/netip"
 	"slices"
 	"testing"
@@ -14,8 +15,8 @@ import (
 	"clearway/internal/testkit"
 )
 
-// testPeers are the peers of the balance lane, without Clearway.
-func testPeers(t *testing.T) *balancers {
+// testPeers are the peers of the balance lane.
+func testPeers(t *testing.T) (*balancers, *classical) {
 	t.Helper()
 	l, c := testLab(t, balancerSpec())
 	b := &bench{}
@@ -27,10 +28,11 @@ func testPeers(t *testing.T) *balancers {
 		}
 	})
 	all := &balancers{lab: l, empty: c.Empty}
-	if err := all.loadPeers(b); err != nil {
+	peer, err := b.newClassical(0)
+	if err := errors.Join(err, all.loadPeers(b)); err != nil {
 		t.Fatal(err)
 	}
-	return all
+	return all, peer
 }
 
 func testFeed(t *testing.T, l *lab, traffic clientTraffic) *feed {
@@ -45,11 +47,11 @@ func testFeed(t *testing.T, l *lab, traffic clientTraffic) *feed {
 
 // The peers must be right, or it says nothing to be faster.
 func TestBalancers(t *testing.T) {
-	all := testPeers(t)
+	all, c := testPeers(t)
 	clients := randomClients(testkit.Rand(t), 64)
 	for _, f := range families {
-		c, p := all.classical[f], all.floors
-		fixed, classical := f.program(p.FixedBackend4, p.FixedBackend6), f.program(c.Classical4, c.Classical6)
+		p := all.floors
+		fixed, classical := f.program(p.FixedBackend4, p.FixedBackend6), c.program(f)
 		other := families[0]
 		if !f.ipv6 {
 			other = families[1]
@@ -89,12 +91,11 @@ func TestBalancers(t *testing.T) {
 // Peer (c) knows flows again, also those of many, and sends each where it sent
 // it before; the tables send each where the others do.
 func TestFlowsStay(t *testing.T) {
-	all := testPeers(t)
+	all, c := testPeers(t)
 	clients := randomClients(testkit.Rand(t), 256)
 	for _, f := range families {
 		feed := testFeed(t, all.lab, clientTraffic{f.service(dataplane.TrackChanged), clients, flagACK})
-		c := all.classical[f]
-		run := programRun{"", feed, f.program(c.Classical4, c.Classical6), balances, c.counts(true)}
+		run := programRun{"", feed, c.program(f), balances, c.counts(true)}
 		if err := run.check(); err != nil {
 			t.Errorf("%s: %v", f.name, err)
 		}
@@ -142,7 +143,7 @@ func backendsOfAll(t *testing.T, f *feed, flows int) (backends []netip.Addr) {
 // Whatever became of the frame before, the next one is the next client's, right
 // in every byte but the TCP checksum.
 func TestClientsRestoreFrames(t *testing.T) {
-	all := testPeers(t)
+	all, c := testPeers(t)
 	clients := randomClients(testkit.Rand(t), 64)
 	for _, f := range families {
 		to := f.service(dataplane.TrackChanged)
@@ -175,8 +176,7 @@ func TestClientsRestoreFrames(t *testing.T) {
 				}
 			}
 			// And after any number of runs of a balancer.
-			c := all.classical[f]
-			if err := feed.to(f.program(c.Classical4, c.Classical6)); err != nil {
+			if err := feed.to(c.program(f)); err != nil {
 				t.Fatal(err)
 			}
 			if err := feed.restart(); err != nil {

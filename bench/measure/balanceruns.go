@@ -18,9 +18,18 @@ func (t clientTraffic) feedFor(b *bench, l *lab) (*feed, error) {
 	return f, nil
 }
 
+// newClassical is the function of that name; closed in the end.
+func (b *bench) newClassical(flows int) (*classical, error) {
+	c, err := newClassical(services, flows)
+	if err != nil {
+		return nil, err
+	}
+	b.later(c.Close)
+	return c, nil
+}
+
 // knownFlows is traffic of flows that all have packets behind them.
 func (all *balancers) knownFlows(b *bench, f family) (runs []programRun, err error) {
-	c := all.classical[f]
 	for _, flows := range []struct {
 		name string
 		n    int
@@ -30,11 +39,15 @@ func (all *balancers) knownFlows(b *bench, f family) (runs []programRun, err err
 		if err != nil {
 			return nil, err
 		}
+		c, err := b.newClassical(flows.n)
+		if err != nil {
+			return nil, err
+		}
 		runs = append(runs,
 			programRun{name + empty, feed, all.empty, passes, nil},
 			programRun{name + headMoved, feed, f.program(all.floors.Moved4, all.floors.Moved6), moves, nil},
 			programRun{name + fixedBackend, feed, f.program(all.floors.FixedBackend4, all.floors.FixedBackend6), balances, nil},
-			programRun{name + others, feed, f.program(c.Classical4, c.Classical6), balances, c.counts(true)},
+			programRun{name + others, feed, c.program(f), balances, c.counts(true)},
 			programRun{name + ours, feed, all.with.decide, balances, all.with.counts(dataplane.Balanced)},
 		)
 	}
@@ -69,10 +82,14 @@ func (all *balancers) newFlows(b *bench, f family) ([]programRun, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, name := all.classicalNew, f.to(newFlows)
+	c, err := b.newClassical(0) // it is full of others
+	if err != nil {
+		return nil, err
+	}
+	name := f.to(newFlows)
 	return []programRun{
 		{name + empty, feed, all.empty, passes, nil},
-		{name + others, feed, f.program(c.Classical4, c.Classical6), balances, c.counts(false)},
+		{name + others, feed, c.program(f), balances, c.counts(false)},
 		{name + ours, feed, all.with.decide, balances, all.with.counts(dataplane.Balanced)},
 	}, nil
 }

@@ -54,6 +54,14 @@ func (c *chain) attach(host string, device topo.Interface, p *ebpf.Program) erro
 	})
 }
 
+// replace puts another program in place of the one attached last.
+func (c *chain) replace(p *ebpf.Program) error {
+	if err := c.links[len(c.links)-1].Update(p); err != nil {
+		return fmt.Errorf("replacing a program: %w", err)
+	}
+	return nil
+}
+
 // stop detaches what is attached, and ends the sender.
 func (c *chain) stop() error {
 	var errs []error

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/cilium/ebpf"
+
 	"clearway/maglev"
 )
 
@@ -16,6 +18,9 @@ type classical struct {
 	*classicalObjects
 }
 
+// classicalRoom is for how many flows peer (c) has room at least.
+const classicalRoom = 1 << 18
+
 // serviceKey is struct service_key in classical.bpf.c.
 type serviceKey struct {
 	Address  [16]byte
@@ -23,7 +28,10 @@ type serviceKey struct {
 	Protocol uint16
 }
 
-func newClassical(services []service) (*classical, error) {
+// newClassical loads peer (c), to track so many flows and no fewer than Clearway
+// can by default. Half of the room at least stays free: in a crowded table those
+// that came first are the last to be found.
+func newClassical(services []service, flows int) (*classical, error) {
 	spec, err := loadClassical()
 	if err != nil {
 		return nil, err
@@ -40,6 +48,7 @@ func newClassical(services []service) (*classical, error) {
 	if err != nil {
 		return nil, fmt.Errorf("setting up peer (c): %w", err)
 	}
+	spec.Maps["flows"].MaxEntries = uint32(max(classicalRoom, 2*flows))
 	spec.Maps["rings"].MaxEntries = uint32(len(services) * tableSize)
 	c := &classical{new(classicalObjects)}
 	if err := spec.LoadAndAssign(c.classicalObjects, nil); err != nil {
@@ -50,6 +59,9 @@ func newClassical(services []service) (*classical, error) {
 	}
 	return c, nil
 }
+
+// program is the one of a family.
+func (c *classical) program(f family) *ebpf.Program { return f.program(c.Classical4, c.Classical6) }
 
 // fill writes services, and backends of their own for each.
 func (c *classical) fill(services []service) error {

@@ -63,7 +63,10 @@ func apply(ctx context.Context, d *dataplane.Dataplane, c *config.Config) error 
 	if err != nil {
 		return err
 	}
-	_, err = d.Apply(ctx, state)
+	if _, err := d.Apply(ctx, state); err != nil {
+		return err
+	}
+	_, err = d.Tick(ctx)
 	return err
 }
 
@@ -123,11 +126,33 @@ func (c *clearway) count(reason dataplane.Reason) (uint64, error) {
 	return stats.Ports[0].Reasons[reason].Packets, nil
 }
 
-// newBalancer starts Clearway with services.
+// newBalancer starts Clearway with services, whose slots are settled and whose
+// backends' next hops are known.
 func (b *bench) newBalancer(ctx context.Context, l *lab, services []service) (*clearway, error) {
-	c, err := balanceConfig(services)
+	config, err := balanceConfig(services)
 	if err != nil {
 		return nil, err
 	}
-	return b.newClearway(ctx, l, c)
+	c, err := b.newClearway(ctx, l, config)
+	if err != nil {
+		return nil, err
+	}
+	stats, err := c.dataplane.Services()
+	if err != nil {
+		return nil, err
+	}
+	if len(stats) != len(services) {
+		return nil, fmt.Errorf("starting Clearway: %d services, want %d", len(stats), len(services))
+	}
+	for _, s := range stats {
+		if s.Settled != tableSize {
+			return nil, fmt.Errorf("starting Clearway: service %s has %d settled slots, want %d", s.Name, s.Settled, tableSize)
+		}
+		for _, backend := range s.Backends {
+			if !backend.Resolved || !backend.Accept {
+				return nil, fmt.Errorf("starting Clearway: backend %v of service %s is not ready: %+v", backend.Address, s.Name, backend)
+			}
+		}
+	}
+	return c, nil
 }

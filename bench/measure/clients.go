@@ -153,7 +153,7 @@ func (t clientTraffic) fill(objects *clientsObjects, balancer int) error {
 // there are more than anybody remembers.
 func (t clientTraffic) packets() int {
 	if len(t.clients) == 0 {
-		return 1 << 21
+		return 2 * classicalRoom
 	}
 	return max(manyFlows, len(t.clients))
 }

@@ -40,7 +40,6 @@ const (
 	clientsVarNewClients      = "new_clients"
 	clientsVarNextClient      = "next_client"
 	clientsVarOriginal        = "original"
-	clientsVarSent            = "sent"
 )
 
 // loadClients returns the embedded CollectionSpec for clients.
@@ -108,7 +107,6 @@ type clientsVariableSpecs struct {
 	NewClients      *ebpf.VariableSpec `ebpf:"new_clients"`
 	NextClient      *ebpf.VariableSpec `ebpf:"next_client"`
 	Original        *ebpf.VariableSpec `ebpf:"original"`
-	Sent            *ebpf.VariableSpec `ebpf:"sent"`
 }
 
 // clientsObjects contains all objects after they have been loaded into the kernel.
@@ -153,7 +151,6 @@ type clientsVariables struct {
 	NewClients      *ebpf.Variable `ebpf:"new_clients"`
 	NextClient      *ebpf.Variable `ebpf:"next_client"`
 	Original        *ebpf.Variable `ebpf:"original"`
-	Sent            *ebpf.Variable `ebpf:"sent"`
 }
 
 // clientsPrograms contains all programs after they have been loaded into the kernel.

@@ -43,7 +43,7 @@ func receivedBy(text []byte, device string) (int, error) {
 }
 
 // check sends one frame, of the first flow, and hands isRight what arrives at
-// the end, where no program may be attached yet.
+// the end, where no program may take it away yet.
 func (c *chain) check(ctx context.Context, isRight outcome) (err error) {
 	if err := c.restart(); err != nil {
 		return err

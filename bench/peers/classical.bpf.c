@@ -46,14 +46,15 @@ struct {
 	__type(value, __u32);	/* its number */
 } services SEC(".maps");
 
+/* The runner makes room. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1 << 20);
+	__uint(max_entries, 1);
 	__type(key, struct flow_key);
 	__type(value, __u32);	/* number of its backend */
 } flows SEC(".maps");
 
-/* The runner makes room for RING entries a service. */
+/* RING entries a service: here, for one. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, RING);

@@ -49,7 +49,6 @@ volatile const __be32 new_clients;	/* these come from here, a /8 */
 volatile const __u32 balancer_ifindex;	/* send sends by this device */
 
 __u32 next_client;
-__u64 sent;
 
 #define FIRST_PORT 1024
 
@@ -147,7 +146,6 @@ int send(struct xdp_md *ctx)
 {
 	if (restore_ipv4(ctx))
 		return XDP_ABORTED;
-	sent++;
 	return bpf_redirect_map(&tx_devices, balancer_ifindex, XDP_DROP);
 }
 
