@@ -76,6 +76,17 @@ func readTable(t *testing.T, d *Dataplane, number uint32, size int) []tracking.S
 	return slots
 }
 
+// readSlots reads all tables, by the names of their services.
+func readSlots(t *testing.T, d *Dataplane) map[string][]tracking.Slot {
+	t.Helper()
+	m := readServiceMaps(t, d)
+	all := map[string][]tracking.Slot{}
+	for number, note := range m.notes {
+		all[noted(m.services[number], note).Name] = m.tables[number]
+	}
+	return all
+}
+
 // readServices puts the services that packets find into words, and counts what
 // none would find.
 func readServices(t *testing.T, d *Dataplane) []string {

@@ -18,6 +18,7 @@ import (
 	"clearway/internal/topo"
 	"clearway/internal/topo/topotest"
 	"clearway/internal/topo/wire"
+	"clearway/tracking"
 )
 
 var errInjected = errors.New("injected")
@@ -50,21 +51,49 @@ func TestEveryStepCanFail(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		stride int // entries are written in any order, so that each run tries others
+		from   func(s State) State
 		to     func(s *State)
 	}{
-		{"change", 1, func(*State) {}},
-		{"new generation", 3, func(s *State) { s.Limits.Ifindex = 600 }},
-		{"new generation with other counters", 2, func(s *State) { s.Limits.Interfaces = 5 }},
+		{"change", 1, unchanged, func(*State) {}},
+		{"new generation", 3, unchanged, func(s *State) { s.Limits.Ifindex = 600 }},
+		{"new generation with other counters", 2, unchanged, func(s *State) { s.Limits.Interfaces = 5 }},
+		{"services", 1, withServices, func(s *State) { *s = otherServices(*s) }},
+		{"services, new generation", 3, withServices, func(s *State) {
+			*s = otherServices(*s)
+			s.Limits.Services, s.Limits.Backends, s.Limits.Flows = 30, 120, 2000
+		}},
+		{"first services", 3, unchanged, func(s *State) { *s = withServices(*s) }},
+		{"last services", 3, withServices, func(s *State) { s.Services = nil }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r := newRouter(t, Native)
 			from := r.state
 			from.Limits = Limits{Interfaces: 4, L3Interfaces: 16, Ifindex: 500}
+			from = row.from(from)
 			to := otherState(from)
 			row.to(&to)
 			failEachStep(t, r, from, to, row.stride)
 		})
 	}
+}
+
+func unchanged(s State) State { return s }
+
+// otherServices differs from withServices in all that can change.
+func otherServices(s State) State {
+	s = changedService(s, "web", func(s *Service) {
+		s.Backends[0].Alive, s.Backends[0].Accept = false, false
+		s.Backends[1] = aService("", "203.0.113.10", nil, "10.2.0.14").Backends[0]
+		s.Backends = append(s.Backends, aService("", "203.0.113.10", nil, "10.2.0.15", "10.2.0.16").Backends...)
+	})
+	s = changedService(s, "dns", func(s *Service) { s.Mode, s.Address = GUE, netip.MustParseAddr("203.0.113.11") })
+	s = changedService(s, "many", func(s *Service) { s.Ports = []uint16{2, 3, 4, 5, 6, 7, 10}; s.Backends[0].Weight = 9 })
+	s.Services = slices.DeleteFunc(s.Services, func(s Service) bool { return s.Name == "rest" })
+	s.Services = append(s.Services, aService("new", "203.0.113.12", nil, "10.2.0.11"))
+	s.NextHops = maps.Clone(s.NextHops)
+	s.NextHops[netip.MustParseAddr("10.2.0.11")] = NextHop{Egress: s.L3[1].Ifindex, MAC: MAC{2, 0, 0, 0, 2, 99}, MTU: 1400}
+	s.Balance.GUEPort = 6081
+	return s
 }
 
 // otherState has something else in every map, but leaves the way from the client
@@ -179,6 +208,7 @@ func TestApplyEndsWithItsContext(t *testing.T) {
 // snapshot is what a failed Apply must not change.
 type snapshot struct {
 	Maps     []string
+	Slots    map[string][]tracking.Slot // by service
 	Manifest manifest
 	Pins     []string
 	Programs map[string]uint32 // by port
@@ -191,7 +221,7 @@ func (r *router) snapshot() snapshot {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	s := snapshot{Maps: readBack(r.t, r.dp), Manifest: *m, Pins: topotest.Pins(r.t, r.bpffs), Programs: r.programs(), Files: openFiles(r.t)}
+	s := snapshot{Maps: readBack(r.t, r.dp), Slots: readSlots(r.t, r.dp), Manifest: *m, Pins: topotest.Pins(r.t, r.bpffs), Programs: r.programs(), Files: openFiles(r.t)}
 	s.Manifest.Carried = nil // goes on: see TestCountersOfAFailedChangeOfSize
 	for i := range s.Manifest.Ports {
 		s.Manifest.Ports[i].Link = 0 // a port that was attached again has another link
