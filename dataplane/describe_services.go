@@ -122,19 +122,42 @@ func describeTable(old, r *registered, line func(string, ...any)) {
 func (r *registered) failOpen() bool { return r.table != nil && len(r.accepting()) == 0 }
 
 // moves counts the slots that get another owner. Of tables that differ in size it
-// compares the owners of the middle of each new slot.
+// compares the owners of the middle of each new slot; flows that are hashed in
+// another way keep theirs by chance.
 func moves(old, r *registered) Moves {
+	was, is := old.geometry(), r.geometry()
 	before, after := old.slots(), r.slots()
-	m := Moves{Service: r.Name, Slots: len(after), Resize: old.geometry() != r.geometry()}
-	if len(before) == 0 {
-		return m
-	}
-	for i, s := range after {
-		if owner(old, before[(2*i+1)*len(before)/(2*len(after))]) != owner(r, s) {
-			m.Moved++
+	m := Moves{Service: r.Name, Slots: len(after), Resize: was != is}
+	switch {
+	case len(before) == 0 || len(after) == 0:
+	case was.seed != is.seed || was.affinity != is.affinity:
+		m.Moved = len(after) - stayByChance(owners(old), owners(r), len(before))
+	default:
+		for i, s := range after {
+			if owner(old, before[(2*i+1)*len(before)/(2*len(after))]) != owner(r, s) {
+				m.Moved++
+			}
 		}
 	}
 	return m
+}
+
+// stayByChance is for how many new slots a flow comes from one of the same owner,
+// when it may come from any.
+func stayByChance(before, after map[netip.Addr]int, slots int) (stay int) {
+	for a, n := range after {
+		stay += n * before[a]
+	}
+	return stay / slots
+}
+
+// owners counts the slots of each.
+func owners(r *registered) map[netip.Addr]int {
+	all := map[netip.Addr]int{}
+	for _, s := range r.slots() {
+		all[owner(r, s)]++
+	}
+	return all
 }
 
 func owner(r *registered, s tracking.Slot) netip.Addr {

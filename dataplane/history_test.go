@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataplane
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"clearway/tracking"
+)
+
+// timedRouter is a router whose time the test makes.
+type timedRouter struct {
+	*router
+	now time.Duration
+}
+
+func newTimedRouter(t *testing.T) *timedRouter {
+	r := &timedRouter{newRouter(t, Native), time.Hour}
+	r.state.Limits = Limits{Interfaces: 4, L3Interfaces: 16, Ifindex: 500, Services: 20, Backends: 100, Flows: 1000}
+	r.use()
+	return r
+}
+
+// use gives the data path of a new process the test's time.
+func (r *timedRouter) use() { r.dp.clock, r.dp.started = func() time.Duration { return r.now }, r.now }
+
+func (r *timedRouter) tick(after time.Duration) (c Changes) {
+	r.t.Helper()
+	r.now += after
+	r.do(func() (err error) {
+		c, err = r.dp.Tick(context.Background())
+		return err
+	})
+	return c
+}
+
+func (r *timedRouter) restart() {
+	r.t.Helper()
+	r.router.restart()
+	r.use()
+}
+
+func (r *timedRouter) service(name string) ServiceStats {
+	r.t.Helper()
+	all, err := r.dp.Services()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, s := range all {
+		if s.Name == name {
+			return s
+		}
+	}
+	r.t.Fatalf("no service %s among %v", name, all)
+	return ServiceStats{}
+}
+
+// index is the local index of a backend, 0 if it has none.
+func (r *timedRouter) index(service, backend string) uint16 {
+	for i, m := range r.dp.gen.image.registry.services[service].members {
+		if m.address.IsValid() && m.address == netip.MustParseAddr(backend) {
+			return uint16(i)
+		}
+	}
+	return 0
+}
+
+// flowIn is the key of a flow of a service in a slot for which ok is true.
+func (r *timedRouter) flowIn(service string, ok func(tracking.Slot) bool) pipelineFlowKey {
+	r.t.Helper()
+	one := r.dp.gen.image.registry.services[service]
+	for port := range uint32(1 << 16) {
+		key := pipelineFlowKey{Service: one.record.Id, Ports: port, Source: [4]uint32{0x0a0a0a0a}}
+		if ok(one.slots()[slotOf(flowHash(one.record, key), one.record.Size)]) {
+			return key
+		}
+	}
+	r.t.Fatalf("service %s has no such slot", service)
+	return pipelineFlowKey{}
+}
+
+func (r *timedRouter) putFlow(key pipelineFlowKey, backend uint16, flags uint16, age time.Duration) {
+	r.t.Helper()
+	f := pipelineFlow{Backend: backend, Flags: flags, Seen: uint32((r.now - age) / time.Second)}
+	if err := r.dp.gen.maps("flows").Put(key, f); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *timedRouter) flows(name string) map[pipelineFlowKey]pipelineFlow {
+	r.t.Helper()
+	all := map[pipelineFlowKey]pipelineFlow{}
+	err := eachFlow(r.dp.gen.maps(name), func(k pipelineFlowKey, f pipelineFlow) { all[k] = f })
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return all
+}
+
+func (r *timedRouter) one(change func(*Service)) State {
+	s := r.state
+	s.Services = []Service{aService("web", "203.0.113.10", []uint16{80}, "10.2.0.11", "10.2.0.12", "10.2.0.13")}
+	s.Balance.Seed = 5
+	if change != nil {
+		s = changedService(s, "web", change)
+	}
+	return s
+}
+
+func moving(s tracking.Slot) bool { return s.Moving() }
+
+func drain(i int) func(*Service) {
+	return func(s *Service) { s.Backends[i].Accept, s.Backends[i].State = false, Draining }
+}
+
+// TestSlotsSettle: after a change slots move for as long as the service says,
+// and are looked up for as long as records say something else.
+func TestSlotsSettle(t *testing.T) {
+	r := newTimedRouter(t)
+	r.apply(r.one(nil))
+	if s := r.service("web"); s.Settled != 251 || s.Moving+s.Tail != 0 {
+		t.Fatalf("at first: %+v", s)
+	}
+	drained := r.one(drain(0))
+	c := r.apply(drained)
+	moved := r.service("web").Moving
+	if moved < 80 || len(c.Moves) != 1 || c.Moves[0] != (Moves{"web", moved, 251, false}) {
+		t.Fatalf("%d slots move, told of %v", moved, c.Moves)
+	}
+	key := r.flowIn("web", moving)
+	r.tick(5 * time.Minute)
+	r.putFlow(key, r.index("web", "10.2.0.11"), flowConfirmed, 0)
+	if s := r.service("web"); s.Moving != moved {
+		t.Fatalf("after five minutes: %+v", s)
+	}
+	r.tick(time.Minute)
+	// Settled, and swept at once: but for the slot of the flow nothing is looked up.
+	if s := r.service("web"); s.Moving != 0 || s.Tail != 1 || s.Settled != 250 {
+		t.Fatalf("after six minutes: %+v", s)
+	}
+	if len(r.flows("flows")) != 1 {
+		t.Fatal("the record of a flow that still deviates is gone")
+	}
+	r.tick(2 * time.Hour)
+	if s := r.service("web"); s.Tail != 0 || len(r.flows("flows")) != 0 {
+		t.Fatalf("after two hours: %+v, %v", s, r.flows("flows"))
+	}
+	checkMaps(t, r.dp, drained)
+	if c := r.tick(time.Second); len(c.Lines)+len(c.Moves) > 0 {
+		t.Errorf("nothing is due, but %v", c)
+	}
+}
+
+// TestIndicesRest: the index of a backend that has left goes to nobody until a
+// sweep has found that nothing refers to it.
+func TestIndicesRest(t *testing.T) {
+	r := newTimedRouter(t)
+	r.apply(r.one(nil))
+	r.tick(0)
+	index := r.index("web", "10.2.0.12")
+	key := r.flowIn("web", func(s tracking.Slot) bool { return s.Cur() == index })
+	r.putFlow(key, index, flowConfirmed, 0)
+	without := r.one(func(s *Service) { s.Backends = append(s.Backends[:1:1], s.Backends[2]) })
+	r.apply(without)
+	if b := r.service("web").Backends; len(b) != 3 || !b[2].Removed || b[2].Alive {
+		t.Fatalf("the one that left: %+v", b)
+	}
+	with := changedService(without, "web", func(s *Service) {
+		s.Backends = append(s.Backends, aService("", "203.0.113.10", nil, "10.2.0.99").Backends...)
+	})
+	r.apply(with)
+	if got := r.index("web", "10.2.0.99"); got == index || got == 0 {
+		t.Fatalf("the new one has index %d, the one that left had %d", got, index)
+	}
+	r.tick(time.Minute)
+	if len(r.flows("flows")) != 0 || r.index("web", "10.2.0.12") != 0 {
+		t.Fatalf("a sweep left %v, index %d", r.flows("flows"), r.index("web", "10.2.0.12"))
+	}
+	r.apply(changedService(with, "web", func(s *Service) {
+		s.Backends = append(s.Backends, aService("", "203.0.113.10", nil, "10.2.0.100").Backends...)
+	}))
+	if got := r.index("web", "10.2.0.100"); got != index {
+		t.Errorf("index %d is free, the new one has %d", index, got)
+	}
+}
+
+// The id of a service that has gone rests likewise.
+func TestServiceIDsRest(t *testing.T) {
+	r := newTimedRouter(t)
+	s := withServices(r.one(nil))
+	r.apply(s)
+	r.tick(0)
+	id := r.dp.gen.image.registry.services["web"].record.Id
+	r.putFlow(pipelineFlowKey{Service: id, Ports: 9}, 1, flowConfirmed, 0)
+	without := s
+	without.Services = slices.Clone(s.Services[1:])
+	r.apply(without)
+	again := func(name string) uint32 {
+		one := aService(name, "203.0.113.40", nil, "10.2.0.11")
+		without.Services = append(slices.Clone(without.Services), one)
+		one.Address = netip.AddrFrom4([4]byte{203, 0, 113, byte(100 + len(without.Services))})
+		without.Services[len(without.Services)-1] = one
+		r.apply(without)
+		return r.dp.gen.image.registry.services[name].record.Id
+	}
+	if got := again("a"); got == id {
+		t.Fatalf("a new service got id %d at once", id)
+	}
+	r.tick(time.Minute)
+	if len(r.flows("flows")) != 0 {
+		t.Fatal("a sweep left a record of a service that has gone")
+	}
+	if got := again("b"); got != id {
+		t.Errorf("id %d is free, the new service has %d", id, got)
+	}
+}
+
+// TestResize: all flows are recorded for the time to settle, then another size
+// holds.
+func TestResize(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(s *State)
+	}{
+		{"size", func(s *State) { s.Services[0].TableSize = 509 }},
+		{"smaller", func(s *State) { s.Services[0].TableSize = 127 }},
+		{"seed", func(s *State) { s.Balance.Seed = 99 }},
+		{"affinity", func(s *State) { s.Services[0].Affinity = AffinitySource }},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r := newTimedRouter(t)
+			before := r.one(nil)
+			r.apply(before)
+			r.tick(0)
+			s := changedService(before, "web", func(*Service) {})
+			row.change(&s)
+			r.apply(s)
+			if got := r.service("web"); !got.Resizing || got.TableSize != 251 {
+				t.Fatalf("at first: %+v", got)
+			}
+			r.tick(3 * time.Minute)
+			drained := changedService(s, "web", drain(0)) // goes on with the former size
+			r.apply(drained)
+			checkRecording(t, r)
+			c := r.tick(3 * time.Minute)
+			if got := r.service("web"); got.Resizing || got.TableSize != s.Services[0].TableSize || got.Affinity != s.Services[0].Affinity {
+				t.Fatalf("after six minutes: %+v", got)
+			}
+			if len(c.Moves) != 1 || !c.Moves[0].Resize || len(c.Lines) == 0 {
+				t.Errorf("told of %+v", c)
+			}
+			checkMaps(t, r.dp, drained)
+			r.tick(time.Minute)
+			if got := r.service("web"); got.Settled != got.TableSize {
+				t.Errorf("a minute later: %+v", got)
+			}
+		})
+	}
+}
+
+func checkRecording(t *testing.T, r *timedRouter) {
+	t.Helper()
+	for i, slot := range readSlots(t, r.dp)["web"] {
+		if !slot.Record() {
+			t.Fatalf("slot %d is %x: its flows aren't recorded", i, slot)
+		}
+		if slot.Cur() == r.index("web", "10.2.0.11") {
+			t.Fatalf("slot %d sends new flows to one that drains", i)
+		}
+	}
+}
+
+// Asked to, it does not wait; and a size that is taken back in the meantime is
+// waited for as well, since flows have moved to records.
+func TestResizeNowAndBack(t *testing.T) {
+	r := newTimedRouter(t)
+	before := r.one(nil)
+	r.apply(before)
+	s := r.one(func(s *Service) { s.TableSize = 509 })
+	s.ResizeNow = true
+	r.apply(s)
+	checkMaps(t, r.dp, s)
+	back := before
+	r.apply(back)
+	r.tick(time.Minute)
+	s.ResizeNow = false
+	r.apply(s)
+	if got := r.service("web"); !got.Resizing {
+		t.Fatalf("taken back: %+v", got)
+	}
+	r.tick(5 * time.Minute)
+	if got := r.service("web"); got.Resizing || got.TableSize != 509 {
+		t.Errorf("in the end: %+v", got)
+	}
+	checkMaps(t, r.dp, s)
+}
+
+// TestRestartKeepsHistory: a new process finds the slots, numbers, records, and
+// counters of the one before, also with other limits.
+func TestRestartKeepsHistory(t *testing.T) {
+	for _, limits := range []Limits{{}, {Services: 50}, {Backends: 500}, {Flows: 300}, {Services: 5, Backends: 20, Flows: 2000}} {
+		t.Run(fmt.Sprintf("%+v", limits), func(t *testing.T) {
+			r := newTimedRouter(t)
+			s := withServices(r.one(nil))
+			s.Limits.Services = 20
+			r.apply(s)
+			s = changedService(s, "web", func(s *Service) {
+				s.Backends = s.Backends[1:]
+				s.Backends[0].Accept, s.Backends[0].State, s.Backends[0].Order = false, Draining, OrderDrain
+			})
+			r.apply(s)
+			key := r.flowIn("web", moving)
+			r.putFlow(key, r.index("web", "10.2.0.13"), flowConfirmed, time.Minute)
+			r.countSome("web")
+			slots, flows, stats := readSlots(t, r.dp), r.flows("flows"), r.services()
+			ids := r.numbersOf()
+			next := s
+			if limits != (Limits{}) {
+				next.Limits.Services, next.Limits.Backends, next.Limits.Flows = limits.Services, limits.Backends, limits.Flows
+			}
+			check := func(when string) {
+				t.Helper()
+				if diff := gocmp.Diff(slots, readSlots(t, r.dp)); diff != "" {
+					t.Errorf("%s the slots differ:\n%s", when, diff)
+				}
+				if diff := gocmp.Diff(ids, r.numbersOf()); diff != "" {
+					t.Errorf("%s numbers differ:\n%s", when, diff)
+				}
+				for k, f := range flows {
+					if r.flows("flows")[k] != f {
+						t.Errorf("%s record %v is %v, was %v", when, k, r.flows("flows")[k], f)
+					}
+				}
+				if diff := gocmp.Diff(stats, r.services(), gocmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+					t.Errorf("%s the services differ:\n%s", when, diff)
+				}
+			}
+			r.restart()
+			if diff := gocmp.Diff(stats, r.services(), gocmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+				t.Errorf("before the first Apply: %s", diff)
+			}
+			if c := r.apply(next); len(c.Moves) > 0 {
+				t.Errorf("a restart moves %v", c.Moves)
+			}
+			check("after a restart")
+			checkMaps(t, r.dp, next)
+			r.apply(s)
+			check("with the former limits")
+			r.tick(5 * time.Minute)
+			if r.service("web").Moving == 0 {
+				t.Error("slots settled before their time, which began anew with the process")
+			}
+		})
+	}
+}
+
+func (r *timedRouter) services() []ServiceStats {
+	r.t.Helper()
+	all, err := r.dp.Services()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return all
+}
+
+// numbersOf are those that must outlive a process.
+func (r *timedRouter) numbersOf() map[string][]uint32 {
+	all := map[string][]uint32{}
+	for name, s := range r.dp.gen.image.registry.services {
+		all[name] = append(all[name], s.record.Id)
+		for i, m := range s.members {
+			if !m.free() {
+				all[name] = append(all[name], uint32(i), m.record.Counter)
+			}
+		}
+	}
+	return all
+}
+
+// countSome counts as the programs do, on two CPUs.
+func (r *timedRouter) countSome(name string) {
+	r.t.Helper()
+	one := r.dp.gen.image.registry.services[name]
+	cpus := ebpf.MustPossibleCPU()
+	services, backends := make([]pipelineServiceCounters, cpus), make([]pipelineCounter, cpus)
+	for cpu := range min(cpus, 2) {
+		services[cpu] = pipelineServiceCounters{Dropped: pipelineCounter{Packets: 3, Bytes: 300}, Recorded: 7, TrackFull: 2}
+		backends[cpu] = pipelineCounter{Packets: 11, Bytes: 1100}
+	}
+	if err := r.dp.gen.maps("service_counters").Put(one.record.Id, services); err != nil {
+		r.t.Fatal(err)
+	}
+	for _, m := range one.members[1:] {
+		if err := r.dp.gen.maps("backend_counters").Put(m.record.Counter, backends); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	if got := r.service(name); got.Recorded == 0 || got.Backends[0].Sent.Packets == 0 {
+		r.t.Fatalf("counted nothing: %+v", got)
+	}
+}
