@@ -74,6 +74,52 @@ func TestSetUnderProbe(t *testing.T) {
 	})
 }
 
+// TestSetTwice: of several checks of one key the first counts, and the others
+// leave nothing behind.
+func TestSetTwice(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Checker, b *backends) {
+		second := check(1)
+		second.Fall = 1
+		for range 2 {
+			c.Set([]Check{check(1), second}, nil)
+			after(30 * time.Second)
+			c.mu.Lock()
+			if n := c.running + len(c.probes.entries); n != 1 || c.targets[key(1)].check != check(1) {
+				t.Errorf("%d probes are under way or wait, the check is %+v", n, c.targets[key(1)].check)
+			}
+			c.mu.Unlock()
+		}
+	})
+}
+
+// TestSetKeepsDampening: a reload doesn't forgive a backend that flaps.
+func TestSetKeepsDampening(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Checker, b *backends) {
+		ch := check(1)
+		ch.Fall, ch.Rise = 1, 1
+		c.Set([]Check{ch}, nil)
+		after(30 * time.Second)
+		for _, missing := range []int{1, 2, 4} {
+			b.set(key(1), errRefused)
+			after(12 * time.Second)
+			before := c.Last()[key(1)]
+			if before.Missing != missing {
+				t.Errorf("%d successes are missing, want %d", before.Missing, missing)
+			}
+			ch.Timeout -= time.Millisecond
+			c.Set([]Check{ch}, nil)
+			if now := c.Last()[key(1)]; now != before {
+				t.Errorf("the change of a check made %+v of %+v", now, before)
+			}
+			b.set(key(1), nil)
+			after(time.Minute)
+			wantStatus(t, c, 1, Up)
+			ch.Timeout -= time.Millisecond
+			c.Set([]Check{ch}, nil)
+		}
+	})
+}
+
 // TestSetWhileFull: when what waited for a probe under way is taken out, what is
 // due later still gets its turn.
 func TestSetWhileFull(t *testing.T) {
