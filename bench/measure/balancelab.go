@@ -19,6 +19,9 @@ const (
 	tableSize    = 65537
 )
 
+// flowRoom is how many flows an LRU has room for, Clearway's and that of peer (c).
+const flowRoom = 1 << 20
+
 // servicePort is that of all services.
 const servicePort = 80
 
@@ -105,7 +108,7 @@ func balancerSpec() topo.HostSpec {
 // doesn't say is as by default.
 func balanceConfig(services []service) (*config.Config, error) {
 	var text strings.Builder
-	fmt.Fprintf(&text, "interfaces: [{name: r0}]\nforward: {allow: [%s, %s]}\n", allow4, allow6)
+	fmt.Fprintf(&text, "interfaces: [{name: r0}]\nforward: {allow: [%s, %s]}\nlimits: {flows: %d}\n", allow4, allow6, flowRoom)
 	if len(services) > 0 {
 		fmt.Fprintf(&text, "balance:\n  source4: %s\n  source6: %s\n  services:\n", outerSource4, outerSource6)
 	}

@@ -77,7 +77,7 @@ func (b *bench) nativeBalancer(name string, r *router) (*ebpf.Program, error) {
 		return r.contenders.Drop, nil
 	}
 	if name == others {
-		c, err := b.newClassical(someFlows)
+		c, err := b.newClassical()
 		if err != nil {
 			return nil, err
 		}

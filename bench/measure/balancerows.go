@@ -37,6 +37,7 @@ func trackingRows(c costs, f family) []Row {
 	more := func(traffic string) Series { return c.series[traffic+ours].minus(c.series[traffic+never]) }
 	return []Row{
 		{"M1", f.name + " balanced, one flow: settled − tracking never", "ns", atMost(3), more(one)},
+		{"M1", f.name + " balanced, 1,024 flows: settled − tracking never", "ns", Target{}, more(f.to(some))},
 		{"M1", f.name + " balanced, 65,536 flows: settled − tracking never", "ns", Target{}, more(many)},
 		{"M1", f.name + " balanced: a SYN always new / an ACK of one flow, net", "x", atMost(1.2), c.net(start, ours).over(c.net(one, ours))},
 		{"M1", f.name + " balanced, a SYN always new: Clearway / (c), net", "x", Target{}, c.net(start, ours).over(c.net(start, others))},

@@ -28,7 +28,7 @@ func testPeers(t *testing.T) (*balancers, *classical) {
 		}
 	})
 	all := &balancers{lab: l, empty: c.Empty}
-	peer, err := b.newClassical(0)
+	peer, err := b.newClassical()
 	if err := errors.Join(err, all.loadPeers(b)); err != nil {
 		t.Fatal(err)
 	}
@@ -92,9 +92,14 @@ func TestBalancers(t *testing.T) {
 // it before; the tables send each where the others do.
 func TestFlowsStay(t *testing.T) {
 	all, c := testPeers(t)
-	clients := randomClients(testkit.Rand(t), 256)
+	random := testkit.Rand(t)
+	clients := randomClients(random, 256)
 	for _, f := range families {
-		feed := testFeed(t, all.lab, clientTraffic{f.service(dataplane.TrackChanged), clients, flagACK})
+		traffic := clientTraffic{f.service(dataplane.TrackChanged), clients, flagACK}
+		feed := testFeed(t, all.lab, traffic)
+		if err := traffic.prime(all.lab, testCPU, random, c.program(f)); err != nil {
+			t.Fatal(err)
+		}
 		run := programRun{"", feed, c.program(f), balances, c.counts(true)}
 		if err := run.check(); err != nil {
 			t.Errorf("%s: %v", f.name, err)

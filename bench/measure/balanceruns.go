@@ -3,6 +3,7 @@
 package measure
 
 import (
+	"errors"
 	"net/netip"
 
 	"clearway/dataplane"
@@ -19,8 +20,8 @@ func (t clientTraffic) feedFor(b *bench, l *lab) (*feed, error) {
 }
 
 // newClassical is the function of that name; closed in the end.
-func (b *bench) newClassical(flows int) (*classical, error) {
-	c, err := newClassical(services, flows)
+func (b *bench) newClassical() (*classical, error) {
+	c, err := newClassical(services)
 	if err != nil {
 		return nil, err
 	}
@@ -35,11 +36,18 @@ func (all *balancers) knownFlows(b *bench, f family) (runs []programRun, err err
 		n    int
 	}{{oneFlow, 1}, {some, someFlows}, {many, manyFlows}, {most, mostFlows}} {
 		name := f.to(flows.name)
-		feed, err := clientTraffic{f.service(dataplane.TrackChanged), all.clients[:flows.n], flagACK}.feedFor(b, all.lab)
+		traffic := clientTraffic{f.service(dataplane.TrackChanged), all.clients[:flows.n], flagACK}
+		feed, err := traffic.feedFor(b, all.lab)
 		if err != nil {
 			return nil, err
 		}
-		c, err := b.newClassical(flows.n)
+		c, err := b.newClassical()
+		if err != nil {
+			return nil, err
+		}
+		err = errors.Join(
+			crowd(traffic.to, all.lab, b.CPU, c.program(f)),
+			traffic.prime(all.lab, b.CPU, b.random, c.program(f)))
 		if err != nil {
 			return nil, err
 		}
@@ -64,11 +72,16 @@ func (all *balancers) trackings(b *bench, f family) (runs []programRun, err erro
 	}{
 		{never, dataplane.TrackNever, oneFlow, 1},
 		{always, dataplane.TrackAlways, oneFlow, 1},
+		{never, dataplane.TrackNever, some, someFlows},
 		{never, dataplane.TrackNever, many, manyFlows},
 		{always, dataplane.TrackAlways, many, manyFlows},
 	} {
-		feed, err := clientTraffic{f.service(t.tracking), all.clients[:t.n], flagACK}.feedFor(b, all.lab)
+		traffic := clientTraffic{f.service(t.tracking), all.clients[:t.n], flagACK}
+		feed, err := traffic.feedFor(b, all.lab)
 		if err != nil {
+			return nil, err
+		}
+		if err := traffic.prime(all.lab, b.CPU, b.random, all.with.decide); err != nil {
 			return nil, err
 		}
 		runs = append(runs, programRun{f.to(t.flows) + t.name, feed, all.with.decide, balances, all.with.counts(dataplane.Balanced)})
@@ -82,7 +95,7 @@ func (all *balancers) newFlows(b *bench, f family) ([]programRun, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := b.newClassical(0) // it is full of others
+	c, err := b.newClassical()
 	if err != nil {
 		return nil, err
 	}

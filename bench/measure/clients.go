@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 
 	"github.com/cilium/ebpf"
 )
@@ -153,7 +154,7 @@ func (t clientTraffic) fill(objects *clientsObjects, balancer int) error {
 // there are more than anybody remembers.
 func (t clientTraffic) packets() int {
 	if len(t.clients) == 0 {
-		return 2 * classicalRoom
+		return 2 * flowRoom
 	}
 	return max(manyFlows, len(t.clients))
 }
@@ -169,6 +170,31 @@ func (t clientTraffic) feed(l *lab, cpu int) (*feed, error) {
 		s.program = c.Strip6
 	}
 	return &feed{s, l, cpu}, nil
+}
+
+// crowd fills p's LRU with clients that don't come again, as it is full of them
+// after some time.
+func crowd(to netip.AddrPort, l *lab, cpu int, p *ebpf.Program) error {
+	return clientTraffic{to, nil, flagSYN}.sendOnce(l, cpu, p, flowRoom)
+}
+
+// prime makes the clients known to p, in no order: a table that is read in the
+// order in which it was filled, the processor reads ahead.
+func (t clientTraffic) prime(l *lab, cpu int, r *rand.Rand, p *ebpf.Program) error {
+	t.clients = slices.Clone(t.clients)
+	r.Shuffle(len(t.clients), func(i, j int) { t.clients[i], t.clients[j] = t.clients[j], t.clients[i] })
+	return t.sendOnce(l, cpu, p, len(t.clients))
+}
+
+func (t clientTraffic) sendOnce(l *lab, cpu int, p *ebpf.Program, packets int) error {
+	f, err := t.feed(l, cpu)
+	if err != nil {
+		return err
+	}
+	if err = f.to(p); err == nil {
+		_, _, _, err = f.run(packets, nil)
+	}
+	return errors.Join(err, f.close())
 }
 
 // chain makes a lab in which the router sends frames back to the generator.
