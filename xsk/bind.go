@@ -111,6 +111,8 @@ func (s *Socket) setupError(step string, err error) error {
 		e.Err, e.Hint = mean(ErrPermission, err), "needs CAP_NET_RAW"
 	case errors.Is(err, unix.EAFNOSUPPORT):
 		e.Err, e.Hint = mean(ErrNotSupported, err), "needs a kernel with CONFIG_XDP_SOCKETS"
+	case errors.Is(err, unix.ENOPROTOOPT) && step == "setting busy polling":
+		e.Err, e.Hint = mean(ErrNotSupported, err), "busy polling needs Linux 5.11"
 	case errors.Is(err, unix.ENOBUFS):
 		e.Hint = "raise the limit of locked memory (ulimit -l), or use a smaller UMEM"
 	case errors.Is(err, unix.EINVAL) && step == "registering the UMEM":

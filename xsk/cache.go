@@ -58,8 +58,8 @@ func (c *Cache) Put(addr uint64) error {
 func (c *Cache) PutAll(descs []Desc) (err error) {
 	for len(descs) > 0 {
 		n := min(len(descs), c.room())
-		freed, bad := c.umem.chunks.putAll(descs[:n], c.free)
-		c.free = freed
+		bad := c.umem.chunks.putAll(descs[:n], c.free[len(c.free):cap(c.free)])
+		c.free = c.free[:len(c.free)+bad]
 		if bad < n {
 			if err == nil {
 				err = c.umem.chunks.chunkError("put", descs[bad], false)
@@ -94,7 +94,8 @@ func (c *Cache) fill(entries []uint64, to tag) (filled int) {
 func (c *Cache) collect(entries []uint64, from tag) {
 	for len(entries) > 0 {
 		n := min(len(entries), c.room())
-		c.free = c.umem.chunks.completeAll(entries[:n], c.free, from)
+		done := c.umem.chunks.completeAll(entries[:n], c.free[len(c.free):cap(c.free)], from)
+		c.free = c.free[:len(c.free)+done]
 		entries = entries[n:]
 	}
 }

@@ -46,9 +46,9 @@ func (c *Completion) Each(u *UMEM, fn func(addr uint64)) int {
 	for _, span := range [2][]uint64{a, b} {
 		for _, addr := range span {
 			var buf [1]uint32
-			for _, n := range u.chunks.completeAll([]uint64{addr}, buf[:0], c.tag) {
-				u.chunks.tags[n] = taken
-				fn(flat(addr))
+			if u.chunks.completeAll([]uint64{addr}, buf[:], c.tag) == 1 {
+				u.chunks.tags[buf[0]] = taken
+				fn(addr)
 			}
 		}
 	}

@@ -8,8 +8,7 @@ import "golang.org/x/sys/unix"
 // include/uapi/linux/if_xdp.h, in host byte order.
 type Desc struct {
 	// Addr is where the packet, or this fragment of it, starts: bytes from the
-	// start of the UMEM. With unaligned chunks its upper 16 bits are an offset to
-	// add to the lower 48.
+	// start of the UMEM.
 	Addr    uint64
 	Len     uint32 // bytes
 	Options uint32 // Continued, Metadata
@@ -25,6 +24,10 @@ const (
 	Metadata = unix.XDP_TX_METADATA
 )
 
-// flat returns an address as a plain offset into the UMEM. Aligned addresses
-// are flat already.
-func flat(addr uint64) uint64 { return addr&(1<<48-1) + addr>>48 }
+// flatten makes plain offsets of the addresses that a kernel gives with
+// unaligned chunks: the upper 16 bits are to be added to the lower 48.
+func flatten(descs []Desc) {
+	for i := range descs {
+		descs[i].Addr = descs[i].Addr&(1<<48-1) + descs[i].Addr>>48
+	}
+}

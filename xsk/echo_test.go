@@ -4,8 +4,8 @@ package xsk_test
 
 import (
 	"context"
+	_ "embed"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +13,13 @@ import (
 	"clearway/internal/topo"
 	"clearway/internal/topo/topotest"
 	"clearway/internal/topo/wire"
+)
+
+var (
+	//go:embed doc.go
+	page string
+	//go:embed example_test.go
+	code string
 )
 
 // The program of the package's page does what it says.
@@ -62,17 +69,9 @@ func TestEcho(t *testing.T) {
 
 // The program in the package's comment is one that compiles.
 func TestProgramOfThePage(t *testing.T) {
-	page, err := os.ReadFile("doc.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	code, err := os.ReadFile("example_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, body, _ := strings.Cut(string(code), "func Print(ctx context.Context, ifindex int) {\n")
+	_, body, _ := strings.Cut(code, "func Print(ctx context.Context, ifindex int) {\n")
 	body, _, found := strings.Cut(body, "\n}\n")
-	if want := "//" + strings.ReplaceAll(body, "\n", "\n//"); !found || !strings.Contains(string(page), want) {
+	if want := "//" + strings.ReplaceAll(body, "\n", "\n//"); !found || !strings.Contains(page, want) {
 		t.Errorf("doc.go doesn't have the program of example_test.go:\n%s", want)
 	}
 }

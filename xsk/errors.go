@@ -86,7 +86,7 @@ func (e *QuarantineError) Error() string {
 // chunkError finds out what is wrong with a descriptor.
 func (c *chunks) chunkError(op string, d Desc, sending bool) error {
 	e := &ChunkError{Op: op, Desc: d}
-	at := flat(d.Addr)
+	at := d.Addr
 	n := c.index(at)
 	end := (n + 1) * c.size
 	switch {
@@ -102,6 +102,8 @@ func (c *chunks) chunkError(op string, d Desc, sending bool) error {
 		e.Reason = fmt.Sprintf("only %d bytes are left in the chunk; split the packet or use larger chunks", end-at)
 	case d.Options&^(Continued|Metadata) != 0:
 		e.Reason = "unknown options"
+	case d.Options&Continued != 0 && d.Options&Metadata == 0:
+		e.Reason = "packets of several fragments need Options.MultiBuffer"
 	default:
 		e.Reason = fmt.Sprintf("a metadata request takes %d bytes before the packet; start it later in the chunk, and ask for UMEMOptions.Metadata", c.room)
 	}

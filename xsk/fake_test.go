@@ -86,7 +86,7 @@ func newFake(rng *rand.Rand, chunks, ringSize int, start uint32) (*Socket, *fake
 	s.connectQueue()
 	s.Fill.kick = k.call
 	s.RX = &RX{ring: newConsumer(k.rx.ring), sock: s, chunks: &u.chunks, from: s.Fill.tag}
-	s.TX = &TX{ring: newProducer(k.tx.ring), sock: s, chunks: &u.chunks, completion: s.Completion, kick: k.call}
+	s.TX = &TX{ring: newProducer(k.tx.ring), sock: s, chunks: &u.chunks, completion: s.Completion, allowed: Metadata, kick: k.call}
 	return s, k
 }
 

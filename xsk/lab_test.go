@@ -67,7 +67,7 @@ func newUMEM(t testing.TB, o xsk.UMEMOptions) *xsk.UMEM {
 func checkCounts(t testing.TB, u *xsk.UMEM) {
 	t.Helper()
 	c := u.Counts()
-	if c.Free+c.Taken+c.Received != u.Options().Chunks || c.Unexpected != 0 {
+	if c.Free+c.Taken+c.Received+c.Unusable != u.Options().Chunks || c.Unexpected != 0 {
 		t.Errorf("chunks of %d: %+v", u.Options().Chunks, c)
 	}
 }

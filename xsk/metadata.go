@@ -73,10 +73,9 @@ func (u *UMEM) Timestamp(addr uint64) uint64 {
 // metadata returns the metadata of the packet at an address, or nil if there is
 // no room for it.
 func (u *UMEM) metadata(addr uint64) []byte {
-	at := flat(addr)
-	start := u.chunks.index(at) * u.chunks.size
-	if u.chunks.room == 0 || at < start+metadataSize {
+	start := u.chunks.index(addr) * u.chunks.size
+	if u.chunks.room == 0 || addr < start+metadataSize {
 		return nil
 	}
-	return u.Data(Desc{Addr: at - metadataSize, Len: metadataSize})
+	return u.Data(Desc{Addr: addr - metadataSize, Len: metadataSize})
 }

@@ -13,7 +13,8 @@ type Mode uint8
 
 // The modes of a socket. [Socket.ZeroCopy] tells which was obtained.
 const (
-	// PreferZeroCopy takes zero-copy where the driver has it, else copies.
+	// PreferZeroCopy takes zero-copy where the driver has it, else copies. With
+	// unaligned chunks it takes zero-copy only on huge pages.
 	PreferZeroCopy Mode = iota
 	// Copy lets the kernel copy each packet. Every device can.
 	Copy
@@ -66,7 +67,9 @@ type Options struct {
 
 // BusyPoll makes calls of the kernel run the device's receive and transmit
 // work, in place of interrupts. It needs Linux 5.11, a driver that has it, and
-// napi_defer_hard_irqs and gro_flush_timeout set on the device.
+// napi_defer_hard_irqs and gro_flush_timeout set on the device. On a driver that
+// sends in another NAPI than it receives in, such as virtio_net, a zero-copy
+// socket with it sends nothing: use it with NoTX there.
 type BusyPoll struct {
 	Time   time.Duration // how long a call may poll, in whole microseconds; 0: off
 	Budget int           // packets a call; default 64
@@ -77,6 +80,26 @@ func (o *Options) closeFD() {
 	if o.FD > 0 {
 		unix.Close(o.FD)
 	}
+}
+
+// chooseMode takes zero-copy out of question where packets would get lost.
+func (o *Options) chooseMode(u *UMEM) error {
+	if !u.options.Unaligned || u.huge || o.Mode == Copy {
+		return nil
+	}
+	if o.Mode == ZeroCopy {
+		return &OptionError{"Mode", o.Mode, "zero-copy with Unaligned chunks needs HugePages, and there were none: raise vm.nr_hugepages"}
+	}
+	o.Mode = Copy
+	return nil
+}
+
+// txOptions returns the options that a descriptor to be sent may have.
+func (o *Options) txOptions() uint32 {
+	if o.MultiBuffer {
+		return Continued | Metadata
+	}
+	return Metadata
 }
 
 // complete fills in defaults and checks what the kernel would check.

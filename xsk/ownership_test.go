@@ -52,6 +52,7 @@ func TestRefusedDescriptors(t *testing.T) {
 		{"too long", func(s *Socket, c *Cache, addr uint64) Desc { return Desc{addr + 1, 2048, 0} }, "only 2047 bytes are left"},
 		{"much too long", func(s *Socket, c *Cache, addr uint64) Desc { return Desc{addr, 1<<32 - 1, 0} }, "only 2048 bytes are left"},
 		{"unknown option", func(s *Socket, c *Cache, addr uint64) Desc { return Desc{addr, 60, 1 << 7} }, "unknown options"},
+		{"continued", func(s *Socket, c *Cache, addr uint64) Desc { return Desc{addr, 60, Continued} }, "need Options.MultiBuffer"},
 		{"no room for metadata", func(s *Socket, c *Cache, addr uint64) Desc { return Desc{addr, 60, Metadata} }, "UMEMOptions.Metadata"},
 	} {
 		for _, before := range []int{0, 1, 3} {
@@ -188,7 +189,7 @@ func TestUMEMData(t *testing.T) {
 	}{
 		{Desc{0, 2048, 0}, 2048, 2048}, {Desc{2048, 1, 0}, 1, 2048}, {Desc{4095, 1, 0}, 1, 1}, {Desc{300, 0, 0}, 0, 1748},
 		{Desc{0, 2049, 0}, -1, 0}, {Desc{4096, 0, 0}, -1, 0}, {Desc{2047, 2, 0}, -1, 0}, {Desc{4095, 1<<32 - 1, 0}, -1, 0}, {Desc{^uint64(0), 1, 0}, -1, 0},
-		{Desc{100<<48 | 1, 2, 0}, 2, 2048 - 101}, // an unaligned address: base 1, offset 100
+		{Desc{^uint64(0) - 9, 5, 0}, -1, 0}, {Desc{^uint64(0), 1<<32 - 1, 0}, -1, 0},
 	} {
 		b := u.Data(tt.d)
 		if b == nil && tt.len >= 0 || b != nil && (len(b) != tt.len || cap(b) != tt.cap) {

@@ -82,17 +82,28 @@ func (u *UMEM) register(fd int) error {
 		reg.Tx_metadata_len = metadataSize
 	}
 	err := u.mem.register(fd, reg)
-	if errors.Is(err, unix.ENOBUFS) {
-		unlimited := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
-		if unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unlimited) == nil {
-			err = u.mem.register(fd, reg)
-		}
+	if errors.Is(err, unix.ENOBUFS) && liftMemlock() {
+		err = u.mem.register(fd, reg)
 	}
 	if o.Metadata && errors.Is(err, unix.EINVAL) { // Linux 6.8 has the length without the flag
 		reg.Flags &^= unix.XDP_UMEM_TX_METADATA_LEN
 		err = u.mem.register(fd, reg)
 	}
 	return err
+}
+
+// liftMemlock lifts the process's limit of locked memory as far as it may:
+// with CAP_SYS_RESOURCE altogether, else up to the hard limit.
+func liftMemlock() bool {
+	limit := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
+	if unix.Setrlimit(unix.RLIMIT_MEMLOCK, &limit) == nil {
+		return true
+	}
+	if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &limit) != nil || limit.Cur == limit.Max {
+		return false
+	}
+	limit.Cur = limit.Max
+	return unix.Setrlimit(unix.RLIMIT_MEMLOCK, &limit) == nil
 }
 
 // layout is where things are in the rings, by XDP_MMAP_OFFSETS.
@@ -133,7 +144,7 @@ func (s *Socket) mapTX(l layout) error {
 	}
 	fd := s.fd
 	s.TX = &TX{ring: newProducer(r), sock: s, chunks: &s.umem.chunks, completion: s.Completion,
-		kick: func() unix.Errno { return kickTX(fd) }}
+		allowed: s.options.txOptions(), kick: func() unix.Errno { return kickTX(fd) }}
 	s.TX.waiter, err = newWaiter(s)
 	return err
 }

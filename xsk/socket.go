@@ -62,6 +62,10 @@ func Open(u *UMEM, o Options) (*Socket, error) {
 		o.closeFD()
 		return nil, fmt.Errorf("opening a socket: UMEM: %w", ErrClosed)
 	}
+	if err := o.chooseMode(u); err != nil {
+		o.closeFD()
+		return nil, fmt.Errorf("opening a socket: %w", err)
+	}
 	s, err := u.open(o)
 	if err != nil && u.cannotShare(o, err) {
 		o.Separate = true

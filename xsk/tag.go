@@ -23,6 +23,7 @@ const (
 	filling                // the kernel's: on a fill ring, or in the RX ring unread
 	sending                // the kernel's: on a TX ring, or in the completion ring unread
 	quarantined            // the kernel may still touch it though its queue is closed
+	unusable               // a device can't be given it
 )
 
 const (
@@ -30,7 +31,7 @@ const (
 	maxQueues = 1 << (16 - stateBits)
 )
 
-var stateNames = [...]string{"free", "taken", "received", "filling", "sending", "quarantined"}
+var stateNames = [...]string{"free", "taken", "received", "filling", "sending", "quarantined", "unusable"}
 
 // on returns the tag of a chunk that the kernel owns through a queue.
 func (t tag) on(queue int) tag { return t | tag(queue)<<stateBits }

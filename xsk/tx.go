@@ -4,6 +4,7 @@ package xsk
 
 import (
 	"context"
+	"fmt"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,6 +17,8 @@ type TX struct {
 	completion *Completion
 	kick       func() unix.Errno
 	waiter     waiter
+	allowed    uint32 // options of descriptors
+	fragments  int    // of a packet that is not submitted to its end
 }
 
 // maxKicks bounds the calls of one Kick. In copy mode the kernel sends 32
@@ -41,23 +44,52 @@ func (t *TX) Reserve(limit int) (a, b []Desc) {
 // chunks. [TX.Kick] makes it send them.
 //
 // Returns [ErrClosed], or a *[ChunkError] if a descriptor is not within one
-// chunk or its chunk isn't the program's. Then nothing was submitted, and the
-// chunks stay the program's.
+// chunk, its chunk isn't the program's, or it is one fragment too many. Then
+// nothing was submitted, and the chunks stay the program's.
 func (t *TX) Submit(n int) error {
 	if t.sock.closed.Load() {
 		return ErrClosed
 	}
 	a, b := t.ring.spans(t.ring.next, min(count(n), t.ring.limit-t.ring.next))
-	if bad := t.chunks.send(a, t.completion.tag); bad < len(a) {
+	fragments := 0
+	if t.sock.options.MultiBuffer {
+		var err error
+		if fragments, err = countFragments(t.fragments, a, b); err != nil {
+			return err
+		}
+	}
+	if bad := t.chunks.send(a, t.completion.tag, t.allowed); bad < len(a) {
 		return t.refuse(a, bad)
 	}
-	if bad := t.chunks.send(b, t.completion.tag); bad < len(b) {
+	if bad := t.chunks.send(b, t.completion.tag, t.allowed); bad < len(b) {
 		err := t.refuse(b, bad)
 		t.chunks.unsend(a)
 		return err
 	}
+	t.fragments = fragments
 	t.ring.submit(uint32(len(a) + len(b)))
 	return nil
+}
+
+// maxFragments is how many fragments a packet may have: one in the kernel's
+// header buffer and MAX_SKB_FRAGS others. Drivers in zero-copy take fewer.
+const maxFragments = 18
+
+// countFragments returns how many fragments the packet has that the spans leave
+// unfinished, of which count were submitted before. Kernels before 6.18 lose
+// the chunks of a packet with too many, or send its end as a packet.
+func countFragments(count int, a, b []Desc) (int, error) {
+	for _, span := range [2][]Desc{a, b} {
+		for i := range span {
+			if count++; count > maxFragments {
+				return 0, &ChunkError{"submit", span[i], fmt.Sprintf("it is fragment %d of a packet; there can be at most %d", count, maxFragments)}
+			}
+			if span[i].Options&Continued == 0 {
+				count = 0
+			}
+		}
+	}
+	return count, nil
 }
 
 // Send submits descriptors, as many as the ring has room for, and returns how

@@ -109,6 +109,37 @@ func TestKickOnlyIfAsked(t *testing.T) {
 	}
 }
 
+// The fragments of a packet are counted from one Submit to the next, and those
+// that are refused don't count.
+func TestTooManyFragments(t *testing.T) {
+	s, _ := newFake(rand.New(rand.NewPCG(1, 1)), 64, 64, 0)
+	s.options.MultiBuffer, s.TX.allowed = true, Continued
+	c := s.umem.NewCache()
+	for _, tt := range []struct {
+		fragments, last int // of which the last ends a packet, or −1
+		ok              bool
+	}{
+		{10, -1, true}, {9, -1, false}, {9, 8, false}, {8, -1, true}, {1, -1, false}, {1, 0, false},
+	} {
+		descs := make([]Desc, tt.fragments)
+		c.GetAll(descs)
+		for i := range descs {
+			descs[i].Len, descs[i].Options = 100, Continued
+		}
+		if tt.last >= 0 {
+			descs[tt.last].Options = 0
+		}
+		n, err := s.TX.Send(descs)
+		if (err == nil) != tt.ok || err == nil && n != len(descs) {
+			t.Errorf("%+v: %d, %v", tt, n, err)
+		}
+		if err != nil {
+			checkChunkError(t, err, "at most 18")
+			c.PutAll(descs)
+		}
+	}
+}
+
 func TestWholePackets(t *testing.T) {
 	const more = Continued
 	for _, tt := range []struct {

@@ -18,7 +18,9 @@ type UMEMOptions struct {
 	// Headroom is how many bytes the kernel leaves free before a received packet,
 	// beside its own 256.
 	Headroom int
-	// Unaligned lets chunks be of any size and lie anywhere.
+	// Unaligned lets chunks be of any size and lie anywhere. For zero-copy they must
+	// be on huge pages, as a device can't go from one page to another; the few
+	// that lie on two of them are not used.
 	Unaligned bool
 	// HugePages asks for them; [UMEM.HugePages] tells whether they were had.
 	HugePages bool
@@ -59,11 +61,16 @@ func NewUMEM(o UMEMOptions) (*UMEM, error) {
 	}
 	u := &UMEM{options: o, mem: mem, bytes: mem.bytes()[:size], huge: huge}
 	u.chunks.init(o.Chunks, uint64(o.ChunkSize))
+	u.chunks.unaligned = o.Unaligned
 	if o.Metadata {
 		u.chunks.room = metadataSize
 	}
-	for i := range o.Chunks { // the first on top of the stack
-		u.pool.free = append(u.pool.free, uint32(o.Chunks-1-i))
+	for i := o.Chunks - 1; i >= 0; i-- { // the first on top of the stack
+		if huge && u.chunks.crosses(i, hugePageSize) {
+			u.chunks.tags[i] = unusable
+			continue
+		}
+		u.pool.free = append(u.pool.free, uint32(i))
 	}
 	return u, nil
 }
@@ -72,19 +79,19 @@ func NewUMEM(o UMEMOptions) (*UMEM, error) {
 // not within one chunk. Its capacity reaches to the chunk's end. After the UMEM
 // is closed the bytes are zeros.
 func (u *UMEM) Data(d Desc) []byte {
-	at := flat(d.Addr)
-	end := (u.chunks.index(at) + 1) * u.chunks.size
-	to := at + uint64(d.Len)
-	if to > end || end > uint64(len(u.bytes)) {
+	n := u.chunks.index(d.Addr)
+	end := (n + 1) * u.chunks.size
+	to := d.Addr + uint64(d.Len)
+	if n >= uint64(len(u.chunks.tags)) || to > end {
 		return nil
 	}
-	return u.bytes[at:to:end]
+	return u.bytes[d.Addr:to:end]
 }
 
 // Chunk returns all bytes of the chunk that an address is in, or nil if it is
 // outside the UMEM.
 func (u *UMEM) Chunk(addr uint64) []byte {
-	at := u.chunks.index(flat(addr)) * u.chunks.size
+	at := u.chunks.index(addr) * u.chunks.size
 	return u.Data(Desc{Addr: at, Len: uint32(u.chunks.size)})
 }
 

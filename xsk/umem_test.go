@@ -53,6 +53,28 @@ func TestNoAllocations(t *testing.T) {
 	}
 }
 
+// With unaligned chunks the kernel gives some addresses in two parts; the
+// program sees plain ones.
+func TestAddressesInTwoParts(t *testing.T) {
+	s, k := newFake(rand.New(rand.NewPCG(1, 1)), 4, 4, 0)
+	s.umem.chunks.unaligned = true
+	if _, err := s.Fill.Refill(s.umem.NewCache()); err != nil {
+		t.Fatal(err)
+	}
+	k.rx.put(Desc{Addr: 256<<48 | 2048, Len: 60})
+	k.rx.put(Desc{Addr: 4096 + 256, Len: 60})
+	k.rx.producer.Store(k.rx.cursor)
+	for range 2 { // peeked again they are the same
+		a, _ := s.RX.Peek(4)
+		if len(a) != 2 || a[0].Addr != 2048+256 || a[1].Addr != 4096+256 {
+			t.Fatalf("%+v", a)
+		}
+	}
+	if n := s.umem.Counts(); n.Received != 2 || n.Unexpected != 0 {
+		t.Errorf("%+v", n)
+	}
+}
+
 // A UMEM isn't in children: its pages have the flag "dc", don't copy.
 func TestUMEMNotInChildren(t *testing.T) {
 	u, err := NewUMEM(UMEMOptions{Chunks: 16})

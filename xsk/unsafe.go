@@ -169,8 +169,15 @@ func kickTX(fd int) unix.Errno {
 	return errno
 }
 
-// kickRX calls the kernel to take up what was filled, without waiting.
+// kickRX calls the kernel to take up what was filled, without waiting. Kernels
+// before 5.11 can't be told so by recvfrom, but by poll.
 func kickRX(fd int) unix.Errno {
 	_, _, errno := unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd), 0, 0, unix.MSG_DONTWAIT, 0, 0)
+	if errno != unix.EOPNOTSUPP {
+		return errno
+	}
+	poll := unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
+	var now unix.Timespec
+	_, _, errno = unix.Syscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&poll)), 1, uintptr(unsafe.Pointer(&now)), 0, 0, 0)
 	return errno
 }

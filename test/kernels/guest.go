@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"clearway/test/kernels/job"
@@ -154,6 +155,18 @@ func addModules(a *archive, img image) ([]string, error) {
 	return paths, nil
 }
 
+// skipped returns a pattern of the tests that a kernel is too old for.
+func (s set) skipped(version string) string {
+	var patterns []string
+	for since, pattern := range s.Since {
+		if slices.Compare(numbers(version), numbers(since)) < 0 {
+			patterns = append(patterns, "^"+pattern+"$")
+		}
+	}
+	slices.Sort(patterns)
+	return strings.Join(patterns, "|")
+}
+
 // newJob is how a set is run in the guest. The working directory mirrors the
 // package's place in the tree.
 func newJob(k kernel, s set) job.Job {
@@ -164,6 +177,9 @@ func newJob(k kernel, s set) job.Job {
 		Path: path.Join(dir, path.Base(s.Package)+".test"),
 		Args: []string{"-test.v", "-test.run=" + s.Run, "-test.timeout=" + s.Limit.String()},
 		Env:  []string{"PATH=/bin", "HOME=/", "CLEARWAY_REQUIRE=all", "CLEARWAY_KERNEL=" + k.Version},
+	}
+	if skip := s.skipped(k.Version); skip != "" {
+		j.Args = append(j.Args, "-test.skip="+skip)
 	}
 	if seed := os.Getenv("CLEARWAY_SEED"); seed != "" {
 		j.Env = append(j.Env, "CLEARWAY_SEED="+seed)

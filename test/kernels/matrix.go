@@ -15,8 +15,9 @@ type kernel struct {
 // set is some tests of one Go package, run from one static binary.
 type set struct {
 	Name    string
-	Package string // as for go test, from the module's root
-	Run     string // pattern for -test.run; one that matches no test is a failure
+	Package string            // as for go test, from the module's root
+	Run     string            // pattern for -test.run; one that matches no test is a failure
+	Since   map[string]string // patterns of tests that need a kernel's feature, by its version: left out on older kernels
 	Limit   time.Duration
 	Daemon  bool // the tests run the real daemon: put it at /bin/clearway
 }
@@ -42,10 +43,29 @@ var links = set{Name: "netstate", Package: "./internal/netstate", Run: "^TestKer
 var daemon = set{Name: "e2e", Package: "./test/e2e", Daemon: true, Limit: 10 * time.Minute,
 	Run: "^Test(Effects|DryRun|Hairpin|MSS|Follow|Metrics|ReloadInterfaces|SIGHUP|Refused|VanishedLink|Detach|Jumbo)"}
 
+// sockets drives AF_XDP on veth, and zerocopy on the guest's own ports.
+var sockets = set{Name: "xsk", Package: "./xsk", Run: ".", Limit: 8 * time.Minute, Since: map[string]string{
+	"5.11": "TestBusyPoll",
+	"5.14": "TestPassedDescriptor",
+	"5.15": "TestRefusedByKernel",
+	"6.4":  "TestXDP_SHARED_UMEM",
+	"6.6":  "Test(.*_9K_PACKETS|TOO_MANY_FRAGS|XDP_.*_MULTI_BUFF|.*_INV_DESC_MULTI_BUFF)",
+	"6.8":  "Test(Request|MetadataWithoutRequest)",
+	"6.13": "TestZeroCopy.*",
+	"6.17": "TestTX_QUEUE_CONSUMER",
+	"6.19": "TestHeadroomRefusedByKernel",
+}}
+
+// sockprog attaches the program that AF_XDP needs, in all ways.
+var sockprog = set{Name: "xskprog", Package: "./xsk/xskprog", Run: ".", Limit: 2 * time.Minute, Since: map[string]string{
+	"5.18": "TestMultiBuffer",
+}}
+
 var matrix = []kernel{
-	{Version: "5.10", Suite: "bullseye", Sets: []set{smoke, rows, links}},
-	{Version: "6.1", Suite: "bookworm", Sets: []set{smoke, rows, links, twin}},
-	{Version: "6.12", Suite: "trixie", Sets: []set{smoke, rows, links, labs, twin, daemon}},
+	{Version: "5.10", Suite: "bullseye", Sets: []set{smoke, rows, links, sockets, sockprog}},
+	{Version: "6.1", Suite: "bookworm", Sets: []set{smoke, rows, links, twin, sockets, sockprog}},
+	{Version: "6.12", Suite: "trixie", Sets: []set{smoke, rows, links, labs, twin, daemon, sockets, sockprog}},
+	{Version: "6.18", Suite: "trixie-backports", Sets: []set{smoke, rows, links, labs, sockets, sockprog}},
 }
 
 // guestModules are loaded in every machine, with all they depend on: the guest

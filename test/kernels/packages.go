@@ -175,21 +175,25 @@ var digits = regexp.MustCompile(`[0-9]+`)
 // newest picks, of the names that end in suffix, the one whose numbers compare
 // highest; "" if there is none.
 func newest(names []string, suffix string) string {
-	best, bestNumbers := "", []int(nil)
+	best := ""
 	for _, name := range names {
 		if !strings.HasSuffix(name, suffix) {
 			continue
 		}
-		var numbers []int
-		for _, s := range digits.FindAllString(name, -1) {
-			n, _ := strconv.Atoi(s) // digits only: can't fail below 2^63
-			numbers = append(numbers, n)
-		}
-		if best == "" || slices.Compare(numbers, bestNumbers) > 0 {
-			best, bestNumbers = name, numbers
+		if best == "" || slices.Compare(numbers(name), numbers(best)) > 0 {
+			best = name
 		}
 	}
 	return best
+}
+
+// numbers returns the numbers in a name or version, in their order.
+func numbers(name string) (list []int) {
+	for _, s := range digits.FindAllString(name, -1) {
+		n, _ := strconv.Atoi(s) // digits only: can't fail below 2^63
+		list = append(list, n)
+	}
+	return list
 }
 
 // output runs cmd; the error holds what the command said.

@@ -76,15 +76,21 @@ func (m vm) run(ctx context.Context) (*report, error) {
 }
 
 func (m vm) args() []string {
-	return []string{
+	args := []string{
 		"-accel", "tcg", "-cpu", "max", "-m", "1G", "-smp", "2",
 		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
 		"-serial", "stdio", "-serial", "file:" + m.Console,
-		// Two virtio ports, wired to each other and to nothing else.
-		"-netdev", "hubport,id=left,hubid=1", "-device", "virtio-net-pci,netdev=left,romfile=",
-		"-netdev", "hubport,id=right,hubid=1", "-device", "virtio-net-pci,netdev=right,romfile=",
 		"-kernel", m.Kernel, "-initrd", m.Initramfs,
 		// Warnings and worse on the console; a panic ends the machine at once.
 		"-append", "console=ttyS1,115200 loglevel=5 panic=-1 rdinit=/init",
 	}
+	// Four virtio ports on two wires: eth0 to eth1, and eth2 to eth3. AF_XDP's
+	// zero-copy wants a device that addresses memory by the platform's DMA, and
+	// so no legacy one.
+	for port := range 4 {
+		args = append(args,
+			"-netdev", fmt.Sprintf("hubport,id=port%d,hubid=%d", port, port/2),
+			"-device", fmt.Sprintf("virtio-net-pci,netdev=port%d,romfile=,disable-legacy=on,iommu_platform=on", port))
+	}
+	return args
 }

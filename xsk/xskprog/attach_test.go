@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 
 	"clearway/internal/testkit"
@@ -95,8 +98,9 @@ func TestForeignProgram(t *testing.T) {
 func TestReplacedByAnother(t *testing.T) {
 	_, b := newPair(t)
 	p := attach(t, b, xskprog.Options{Netlink: true})
-	if out, err := b.Command(t.Context(), testkit.RequireTool(t, "ip"), "link", "set", "eth0", "xdpdrv", "off"); err != nil {
-		t.Fatal(err, string(out))
+	ifindex := index(t, b)
+	if err := b.Do(func() error { return xskprog.Wipe(ifindex) }); err != nil {
+		t.Fatal(err)
 	}
 	other := attach(t, b, xskprog.Options{Netlink: true})
 	detach(t, b, p)
@@ -158,6 +162,31 @@ func TestQueueWithoutSocket(t *testing.T) {
 		if err != nil || len(frames) != step.linux {
 			t.Errorf("step %d: %d frames to Linux, want %d: %v", i, len(frames), step.linux, err)
 		}
+	}
+}
+
+// What the verifier refuses is told in one line, which says why, and with the
+// whole log for who asks for it.
+func TestVerifierError(t *testing.T) {
+	testkit.RequireRoot(t)
+	if err := rlimit.RemoveMemlock(); err != nil {
+		t.Fatal(err)
+	}
+	err := xskprog.Load(asm.Instructions{
+		asm.LoadMem(asm.R2, asm.R1, 0, asm.Word), // data, whose end isn't looked at
+		asm.LoadMem(asm.R0, asm.R2, 12, asm.Half),
+		asm.Return(),
+	})
+	var refused *ebpf.VerifierError
+	if !errors.As(err, &refused) {
+		t.Fatalf("error %v, want one of the verifier", err)
+	}
+	line, whole := err.Error(), fmt.Sprintf("%+v", refused)
+	if !strings.HasPrefix(line, "loading the program: ") || !strings.Contains(line, "invalid access to packet") || strings.Contains(line, "\n") {
+		t.Errorf("the error is %q", line)
+	}
+	if lines := strings.Count(whole, "\n"); lines < 3 || !strings.Contains(whole, "r2 = *(u32 *)(r1 +0)") {
+		t.Errorf("the log has %d lines: %s", lines, whole)
 	}
 }
 

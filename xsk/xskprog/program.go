@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 )
@@ -99,15 +100,20 @@ func (p *Program) load(o Options) (err error) {
 	if err != nil {
 		return err
 	}
+	p.program, err = loadProgram(insns, o.MultiBuffer)
+	return err
+}
+
+func loadProgram(insns asm.Instructions, multiBuffer bool) (*ebpf.Program, error) {
 	spec := &ebpf.ProgramSpec{Name: "xsk_redirect", Type: ebpf.XDP, License: "Dual BSD/GPL", Instructions: insns}
-	if o.MultiBuffer {
+	if multiBuffer {
 		spec.Flags |= unix.BPF_F_XDP_HAS_FRAGS
 	}
-	p.program, err = ebpf.NewProgram(spec)
+	p, err := ebpf.NewProgram(spec)
 	if err != nil {
-		return fmt.Errorf("loading the program: %w", err)
+		return nil, fmt.Errorf("loading the program: %w", err)
 	}
-	return nil
+	return p, nil
 }
 
 // Register makes packets of a queue go to the AF_XDP socket with a descriptor,
