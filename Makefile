@@ -8,14 +8,14 @@ PACKAGES := ./...
 # One package at a time: those that send at full rate want the machine for themselves.
 TEST     := CLEARWAY_REQUIRE=all go test -count=1 -p 1
 
-.PHONY: help setup build demo test race fuzz check generate docs bench test-kernels
+.PHONY: help setup build demo test race test-arm64 fuzz check generate docs bench test-kernels
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
 setup: ## install what the tests, generate and test-kernels call (Debian, root)
 	apt-get update -q
-	apt-get install -qy --no-install-recommends iproute2 nftables util-linux clang-19 llvm-19 qemu-system-x86 xz-utils
+	apt-get install -qy --no-install-recommends iproute2 nftables util-linux clang-19 llvm-19 qemu-system-x86 qemu-user xz-utils
 
 build: ## build ./clearway
 	CGO_ENABLED=0 go build -o clearway ./cmd/clearway
@@ -29,6 +29,12 @@ test: build ## run all tests that this kernel allows; none is skipped (root)
 race: ## run the tests that need no root with the race detector
 	CGO_ENABLED=1 go test -count=1 -race -short ./xsk ./lpm ./maglev ./internal/config ./internal/plan ./internal/control ./internal/daemon
 
+# Those of xsk's tests that need neither root nor a device.
+ALGORITHMS := FakeKernel|Cursors|TooMany|PeekAgain|TwoParts|RefusedDescriptors|Twice|DoubleFree|Ownership|Division|UMEMData|Kick|WholePackets|NoAllocations
+
+test-arm64: ## run xsk's ring algorithms as arm64 code (qemu-user)
+	CGO_ENABLED=0 GOARCH=arm64 go test -count=1 -short -exec qemu-aarch64 -run 'Test.*($(ALGORITHMS))' ./xsk
+
 fuzz: ## compare millions of frames with the reference model; fuzz the parsers
 	CLEARWAY_FRAMES=2000000 $(TEST) -timeout 60m -run TestModel ./dataplane
 	CLEARWAY_FRAMES=1000000 $(TEST) -timeout 60m -run TestTwin ./test/e2e/twin
@@ -40,9 +46,9 @@ check: ## format, vet, staticcheck, generated files, rules of the architecture
 	@test -z "$$(gofmt -l .)" || { echo "gofmt needed:"; gofmt -l .; exit 1; }
 	go mod tidy -diff
 	go vet ./...
-	go vet -tags kernels ./test/kernels/... ./test/e2e/twin
+	go vet -tags kernels ./test/kernels/... ./test/e2e/twin ./xsk
 	go tool staticcheck ./...
-	go tool staticcheck -tags kernels ./test/kernels/... ./test/e2e/twin
+	go tool staticcheck -tags kernels ./test/kernels/... ./test/e2e/twin ./xsk
 	go test -count=1 .
 	scripts/check-headers
 	scripts/check-generated
