@@ -91,12 +91,16 @@ func (all *balancers) trackings(b *bench, f family) (runs []programRun, err erro
 
 // newFlows is a SYN of a client that was never seen, again and again.
 func (all *balancers) newFlows(b *bench, f family) ([]programRun, error) {
-	feed, err := clientTraffic{f.service(dataplane.TrackChanged), nil, flagSYN}.feedFor(b, all.lab)
+	to := f.service(dataplane.TrackChanged)
+	feed, err := clientTraffic{to, nil, flagSYN}.feedFor(b, all.lab)
 	if err != nil {
 		return nil, err
 	}
 	c, err := b.newClassical()
 	if err != nil {
+		return nil, err
+	}
+	if err := crowd(to, all.lab, b.CPU, c.program(f)); err != nil {
 		return nil, err
 	}
 	name := f.to(newFlows)

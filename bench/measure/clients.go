@@ -150,14 +150,8 @@ func (t clientTraffic) fill(objects *clientsObjects, balancer int) error {
 	return nil
 }
 
-// packets is after how many all clients were seen; of new ones, after how many
-// there are more than anybody remembers.
-func (t clientTraffic) packets() int {
-	if len(t.clients) == 0 {
-		return 2 * flowRoom
-	}
-	return max(manyFlows, len(t.clients))
-}
+// packets is after how many all clients were seen.
+func (t clientTraffic) packets() int { return max(manyFlows, len(t.clients)) }
 
 // feed loads the traffic for test runs in a lab's router.
 func (t clientTraffic) feed(l *lab, cpu int) (*feed, error) {
@@ -175,7 +169,8 @@ func (t clientTraffic) feed(l *lab, cpu int) (*feed, error) {
 // crowd fills p's LRU with clients that don't come again, as it is full of them
 // after some time.
 func crowd(to netip.AddrPort, l *lab, cpu int, p *ebpf.Program) error {
-	return clientTraffic{to, nil, flagSYN}.sendOnce(l, cpu, p, flowRoom)
+	const elsewhere = 1 << 31 // far from where new clients begin
+	return clientTraffic{to, nil, flagSYN}.sendOnce(l, cpu, p, elsewhere, flowRoom)
 }
 
 // prime makes the clients known to p, in no order: a table that is read in the
@@ -183,15 +178,16 @@ func crowd(to netip.AddrPort, l *lab, cpu int, p *ebpf.Program) error {
 func (t clientTraffic) prime(l *lab, cpu int, r *rand.Rand, p *ebpf.Program) error {
 	t.clients = slices.Clone(t.clients)
 	r.Shuffle(len(t.clients), func(i, j int) { t.clients[i], t.clients[j] = t.clients[j], t.clients[i] })
-	return t.sendOnce(l, cpu, p, len(t.clients))
+	return t.sendOnce(l, cpu, p, 0, len(t.clients))
 }
 
-func (t clientTraffic) sendOnce(l *lab, cpu int, p *ebpf.Program, packets int) error {
+// sendOnce sends p so many packets, from the given client on.
+func (t clientTraffic) sendOnce(l *lab, cpu int, p *ebpf.Program, first uint32, packets int) error {
 	f, err := t.feed(l, cpu)
 	if err != nil {
 		return err
 	}
-	if err = f.to(p); err == nil {
+	if err = errors.Join(f.to(p), f.next.Set(first)); err == nil {
 		_, _, _, err = f.run(packets, nil)
 	}
 	return errors.Join(err, f.close())
