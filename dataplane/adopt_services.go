@@ -27,7 +27,7 @@ func (d *Dataplane) presentRegistry() (registry, error) {
 		if err != nil {
 			return g, advise("opening map "+name, err)
 		}
-		err = g.reserve(m)
+		err = g.reserve(m, uint32(d.manifest.Sizes.Services))
 		m.Close()
 		if err != nil {
 			return g, err
@@ -37,19 +37,16 @@ func (d *Dataplane) presentRegistry() (registry, error) {
 }
 
 // reserve keeps numbers that flow records name from being given on: a process may
-// have been killed before it came to note whose they were.
-func (g *registry) reserve(flows *ebpf.Map) error {
+// have been killed before it came to note whose they were. ids is how many ids
+// there are.
+func (g *registry) reserve(flows *ebpf.Map, ids uint32) error {
 	services := g.byID()
 	return eachFlow(flows, func(key pipelineFlowKey, f pipelineFlow) {
 		r := services[key.Service]
-		if r == nil {
-			if g.retired == nil {
-				g.retired = map[uint32]bool{}
-			}
-			g.retired[key.Service] = true
-			return
+		if r == nil && key.Service < ids {
+			g.retire(key.Service)
 		}
-		if f.Backend > MaxServiceBackends {
+		if r == nil || f.Backend > MaxServiceBackends {
 			return
 		}
 		r.members = append(r.members, make([]member, max(0, int(f.Backend)+1-len(r.members)))...)

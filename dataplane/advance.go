@@ -119,14 +119,17 @@ func (a *advance) newID() (uint32, error) {
 // as flow records may name them.
 func (a *advance) retire() {
 	for name, r := range a.have.services {
-		if a.next.services[name] != nil {
-			continue
+		if a.next.services[name] == nil {
+			a.next.retire(r.record.Id)
 		}
-		if a.next.retired == nil {
-			a.next.retired = map[uint32]bool{}
-		}
-		a.next.retired[r.record.Id] = true
 	}
+}
+
+func (g *registry) retire(id uint32) {
+	if g.retired == nil {
+		g.retired = map[uint32]bool{}
+	}
+	g.retired[id] = true
 }
 
 // place finds regions in the map of backends for services that need a larger one

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 
 	"github.com/cilium/ebpf"
 )
@@ -90,7 +91,7 @@ func newTwin(r root, m *manifest, notes bool) (*twin, error) {
 		}
 	}()
 	for name := range spec.Maps {
-		if ownMaps[name] {
+		if ownMaps[name] || !notes && slices.Contains(flowMaps, name) { // those with notes record no flows
 			continue
 		}
 		pinned, err := ebpf.LoadPinnedMap(r.mapPin(m.Generation, name), nil)

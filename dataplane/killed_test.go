@@ -22,6 +22,9 @@ type orders struct {
 	BPFFS  string
 	States []State
 	Step   int
+	At     string // or the step of this name,
+	Skip   int    // after so many of that name
+	Record uint32 // a flow with these ports just before, if not 0
 }
 
 const ordersEnv = "CLEARWAY_TEST_ORDERS" // the file they are in
@@ -46,8 +49,16 @@ func TestProcessThatIsKilled(t *testing.T) {
 	}
 	defer d.Close()
 	steps := 0
-	d.hook = func(string) error {
-		if steps++; steps == o.Step {
+	d.hook = func(step string) error {
+		if step == o.At {
+			o.Skip--
+		}
+		if steps++; steps == o.Step || step == o.At && o.Skip < 0 {
+			if o.Record != 0 {
+				if err := recordSome(d.gen, o.Record); err != nil {
+					return err
+				}
+			}
 			unix.Kill(os.Getpid(), unix.SIGKILL)
 		}
 		return nil
@@ -63,8 +74,14 @@ func TestProcessThatIsKilled(t *testing.T) {
 // It returns whether it came to that.
 func (r *router) runKilled(step int, states ...State) (killed bool) {
 	r.t.Helper()
+	return r.runOrders(orders{States: states, Step: step})
+}
+
+func (r *router) runOrders(o orders) (killed bool) {
+	r.t.Helper()
+	o.BPFFS = r.bpffs
 	path := filepath.Join(r.t.TempDir(), "orders")
-	text, err := json.Marshal(orders{r.bpffs, states, step})
+	text, err := json.Marshal(o)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -94,14 +111,25 @@ func TestKilledInTheMiddle(t *testing.T) {
 	for _, row := range []struct {
 		name       string
 		interfaces int // 4 before
-	}{{"same counters", 4}, {"other counters", 5}} {
+		from       func(State) State
+		to         func(State) State
+	}{
+		{"same counters", 4, unchanged, unchanged},
+		{"other counters", 5, unchanged, unchanged},
+		{"services", 4, withServices, otherServices},
+		{"services, other counters", 5, withServices, func(s State) State {
+			s.Limits.Services, s.Limits.Backends, s.Limits.Flows = 30, 120, 2000
+			return otherServices(s)
+		}},
+	} {
 		t.Run(row.name, func(t *testing.T) {
 			rng := testkit.Rand(t)
 			r := newRouter(t, Native)
 			w := newWires(t, r)
 			from := r.state
 			from.Limits = Limits{Interfaces: 4, L3Interfaces: 16, Ifindex: 500}
-			to := otherState(from)
+			from = row.from(from)
+			to := row.to(otherState(from))
 			to.Limits.Interfaces = row.interfaces
 			r.apply(from)
 			stream := startFlow(t, r, flowRate)

@@ -77,7 +77,7 @@ func (a *advance) backendRecord(b Backend, counter uint32) pipelineBackend {
 	if b.Alive {
 		flags |= pipelineBackendBitBACKEND_ALIVE
 	}
-	if b.Accept {
+	if b.Accept && b.Weight > 0 {
 		flags |= pipelineBackendBitBACKEND_ACCEPT
 	}
 	if b.Address.Is6() {

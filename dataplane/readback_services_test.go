@@ -242,7 +242,7 @@ func addPortWords(s State, a netip.Addr, add func(string, ...any)) {
 }
 
 func backendWords(s State, service Service, b Backend) string {
-	flags := bits(b.Alive, b.Accept, b.Address.Is6())
+	flags := bits(b.Alive, b.Accept && b.Weight > 0, b.Address.Is6())
 	hop := s.NextHops[b.Address]
 	var l L3Interface
 	for _, i := range s.L3 {

@@ -63,11 +63,6 @@ const stateRemoved = 0xff
 
 func (m member) free() bool { return m == member{} }
 
-// accepts tells whether it is to get new flows.
-func (m member) accepts() bool {
-	return m.is(pipelineBackendBitBACKEND_ACCEPT) && m.record.Weight > 0
-}
-
 func (m member) is(bit pipelineBackendBit) bool { return m.record.Flags&uint16(bit) != 0 }
 
 // room is what the members take, from local index 1.
@@ -82,7 +77,7 @@ func (r *registered) backends() tracking.Backends {
 		if m.is(pipelineBackendBitBACKEND_ALIVE) {
 			flags[i] |= tracking.Alive
 		}
-		if m.accepts() {
+		if m.is(pipelineBackendBitBACKEND_ACCEPT) {
 			flags[i] |= tracking.Accept
 		}
 	}
@@ -92,7 +87,7 @@ func (r *registered) backends() tracking.Backends {
 // accepting lists the local indices of those that take new flows.
 func (r *registered) accepting() (indices []uint16) {
 	for _, i := range r.places {
-		if r.members[i].accepts() {
+		if r.members[i].is(pipelineBackendBitBACKEND_ACCEPT) {
 			indices = append(indices, i)
 		}
 	}

@@ -77,7 +77,7 @@ type Backend struct {
 	Address netip.Addr
 	Weight  uint16 // share of the slots, relative to the others; 0 takes none
 	Alive   bool   // its flows may go on
-	Accept  bool   // new ones may come
+	Accept  bool   // new ones may come, unless Weight is 0
 	// State and Order don't change what packets do. They are kept for people
 	// and for the next process.
 	State BackendState
@@ -131,9 +131,10 @@ type Balance struct {
 	ICMPRate         int // answers to packets too big, a second and CPU
 }
 
-// ServiceStats is a service as it is, with what it counted. Σ Backends.Sent and
-// Dropped make up what arrived for it, but for frames lost after the decision
-// (drop_emit, drop_no_finalize).
+// ServiceStats is a service as it is, with what it counted. Backends are in the
+// order of their addresses, those that have left their service last. Σ
+// Backends.Sent and Dropped make up what arrived for it, but for frames lost after
+// the decision (drop_emit, drop_no_finalize).
 type ServiceStats struct {
 	Name      string
 	Address   netip.Addr

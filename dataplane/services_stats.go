@@ -3,6 +3,7 @@
 package dataplane
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -89,15 +90,18 @@ func (r *registered) stats() ServiceStats {
 	return s
 }
 
-// shown lists the members that have an address: first those that are configured.
-func (r *registered) shown() []uint16 {
-	all := slices.Clone(r.places)
+// shown lists the members that have an address, those that are configured first.
+func (r *registered) shown() (indices []uint16) {
 	for i, m := range r.members {
-		if m.removed && m.address.IsValid() {
-			all = append(all, uint16(i))
+		if m.address.IsValid() {
+			indices = append(indices, uint16(i))
 		}
 	}
-	return all
+	slices.SortFunc(indices, func(i, j uint16) int {
+		a, b := r.members[i], r.members[j]
+		return cmp.Or(cmp.Compare(flag(a.removed), flag(b.removed)), a.address.Compare(b.address))
+	})
+	return indices
 }
 
 // count adds what was counted.
