@@ -188,12 +188,53 @@ func TestIndicesRest(t *testing.T) {
 	}
 }
 
+// TestNobodyAccepts: the last table stays, and with it all that it names.
+func TestNobodyAccepts(t *testing.T) {
+	r := newTimedRouter(t)
+	r.apply(r.one(nil))
+	slots := readSlots(t, r.dp)["web"]
+	others := r.one(func(s *Service) {
+		s.Backends = aService("", "203.0.113.10", nil, "10.2.0.21", "10.2.0.22").Backends
+		for i := range s.Backends {
+			s.Backends[i].Accept, s.Backends[i].Alive, s.Backends[i].State = false, false, Unknown
+		}
+	})
+	r.apply(others)
+	r.tick(time.Hour)
+	r.tick(sweepEvery)
+	got := r.service("web")
+	if !got.FailOpen || len(got.Backends) != 5 || got.Backends[2].Slots == 0 || !slices.Equal(readSlots(t, r.dp)["web"], slots) {
+		t.Fatalf("nobody accepts: %+v", got)
+	}
+	r.restart()
+	r.apply(others)
+	if again := r.service("web"); !again.FailOpen || !slices.Equal(readSlots(t, r.dp)["web"], slots) {
+		t.Fatalf("after a restart: %+v", again)
+	}
+	ready := changedService(others, "web", func(s *Service) { s.Backends[1].Accept, s.Backends[1].Alive = true, true })
+	r.apply(ready)
+	r.tick(sweepEvery)
+	if got := r.service("web"); got.FailOpen || len(got.Backends) != 2 || got.Backends[1].Slots != 251 {
+		t.Fatalf("one accepts: %+v", got)
+	}
+	checkMaps(t, r.dp, ready)
+	none := changedService(ready, "web", func(s *Service) { s.Backends = nil })
+	r.apply(none)
+	if got := r.service("web"); got.FailOpen || got.Settled != 0 || readSlots(t, r.dp)["web"] != nil {
+		t.Fatalf("no backend at all: %+v", got)
+	}
+}
+
 // The id of a service that has gone rests likewise.
 func TestServiceIDsRest(t *testing.T) {
 	r := newTimedRouter(t)
 	s := withServices(r.one(nil))
 	r.apply(s)
 	r.tick(0)
+	r.countSome("web")
+	s.Limits.Services++ // what was counted is now in other maps
+	r.apply(s)
+	r.countSome("web")
 	id := r.dp.gen.image.registry.services["web"].record.Id
 	r.putFlow(pipelineFlowKey{Service: id, Ports: 9}, 1, flowConfirmed, 0)
 	without := s
@@ -216,6 +257,11 @@ func TestServiceIDsRest(t *testing.T) {
 	}
 	if got := again("b"); got != id {
 		t.Errorf("id %d is free, the new service has %d", id, got)
+	}
+	for _, one := range r.services() {
+		if one.Recorded+one.TrackFull+one.Dropped.Packets+one.Backends[0].Sent.Packets > 0 {
+			t.Errorf("nothing was sent to %+v", one)
+		}
 	}
 }
 

@@ -48,6 +48,30 @@ func TestNextHopsChangeUnseen(t *testing.T) {
 	checkMaps(t, r.dp, moved)
 }
 
+// TestStepsOfServices: what is pointed to is there first and goes last, and both
+// ways packets on their way are waited for in between.
+func TestStepsOfServices(t *testing.T) {
+	r := newTimedRouter(t)
+	s := withServices(r.state)
+	r.apply(s)
+	more := s
+	more.Services = append(slices.Clone(s.Services), aService("more", "203.0.113.30", []uint16{80}, "10.2.0.11"))
+	var steps []string
+	r.dp.hook = func(step string) error { steps = append(steps, step); return nil }
+	check := func(s State, want ...string) {
+		t.Helper()
+		steps = nil
+		r.apply(s)
+		if want = append(want, "manifest"); !slices.Equal(steps, want) {
+			t.Errorf("steps\n%q, want\n%q", steps, want)
+		}
+	}
+	check(more, "new counters", "service notes (1)", "backends (1)", "tables (1)", "services (1)", "addresses (1)", "services are there",
+		"prefixes (1 changed)")
+	check(s, "prefixes (1 changed)", "waiting for packets on their way", "clearing addresses (1)", "clearing services (1)",
+		"clearing tables (1)", "clearing backends (1)", "clearing service notes (1)")
+}
+
 // TestOuterHash: the map of tables may be a hash; it takes another generation.
 func TestOuterHash(t *testing.T) {
 	r := newTimedRouter(t)
