@@ -20,7 +20,11 @@ const (
 )
 
 // flowRoom is how many flows an LRU has room for, Clearway's and that of peer (c).
-const flowRoom = 1 << 20
+// crowded is how many there are without any being given up.
+const (
+	flowRoom = 1 << 20
+	crowded  = flowRoom / 16 * 15
+)
 
 // servicePort is that of all services.
 const servicePort = 80

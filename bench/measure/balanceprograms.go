@@ -6,8 +6,6 @@ import (
 	"context"
 
 	"github.com/cilium/ebpf"
-
-	"clearway/dataplane"
 )
 
 // mostFlows are more than any cache holds.
@@ -29,6 +27,7 @@ const (
 const (
 	fixedBackend = " (a) fixed backend"
 	others       = " (c) classical balancer"
+	othersAlone  = " (c) classical balancer, no other flows"
 	headMoved    = " head moved"
 	always       = " Clearway, tracking always"
 	never        = " Clearway, tracking never"
@@ -85,9 +84,6 @@ func (b *bench) newBalancers(ctx context.Context) (*balancers, error) {
 	}
 	all := &balancers{lab: r.lab, empty: r.contenders.Empty, clients: randomClients(b.random, mostFlows)}
 	if all.with, err = b.newBalancer(ctx, r.lab, services); err != nil {
-		return nil, err
-	}
-	if err := crowd(families[0].service(dataplane.TrackAlways), r.lab, b.CPU, all.with.decide); err != nil {
 		return nil, err
 	}
 	other, err := b.newRouter(ctx, balancerSpec())

@@ -24,6 +24,7 @@ func knownFlowRows(c costs, f family) []Row {
 		{"M1", f.name + " balanced, one flow: Clearway / (c), net", "x", atMost(0.95), against(one, others)},
 		{"M1", f.name + " balanced, 1,024 flows: Clearway / (c), net", "x", Target{}, against(f.to(some), others)},
 		{"M1", f.name + " balanced, 65,536 flows: Clearway / (c), net", "x", atMost(0.40), against(many, others)},
+		{"M1", f.name + " balanced, 65,536 flows: Clearway / (c) that knows no others, net", "x", Target{}, against(many, othersAlone)},
 		{"M1", f.name + " balanced, 1,000,000 flows: Clearway / (c), net", "x", Target{}, against(most, others)},
 		{"M1", f.name + " balanced, Clearway: 65,536 flows / one, net", "x", atMost(1.15), grown(many, ours)},
 		{"M1", f.name + " balanced, (c): 65,536 flows / one, net", "x", Target{}, grown(many, others)},

@@ -97,7 +97,7 @@ func TestFlowsStay(t *testing.T) {
 	for _, f := range families {
 		traffic := clientTraffic{f.service(dataplane.TrackChanged), clients, flagACK}
 		feed := testFeed(t, all.lab, traffic)
-		if err := traffic.prime(all.lab, testCPU, random, c.program(f)); err != nil {
+		if err := traffic.prime(all.lab, testCPU, random, c.program(f), 10*len(clients)); err != nil {
 			t.Fatal(err)
 		}
 		run := programRun{"", feed, c.program(f), balances, c.counts(true)}

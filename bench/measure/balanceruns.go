@@ -3,7 +3,6 @@
 package measure
 
 import (
-	"errors"
 	"net/netip"
 
 	"clearway/dataplane"
@@ -41,13 +40,7 @@ func (all *balancers) knownFlows(b *bench, f family) (runs []programRun, err err
 		if err != nil {
 			return nil, err
 		}
-		c, err := b.newClassical()
-		if err != nil {
-			return nil, err
-		}
-		err = errors.Join(
-			crowd(traffic.to, all.lab, b.CPU, c.program(f)),
-			traffic.prime(all.lab, b.CPU, b.random, c.program(f)))
+		c, err := all.knowing(b, f, traffic, crowded)
 		if err != nil {
 			return nil, err
 		}
@@ -58,8 +51,24 @@ func (all *balancers) knownFlows(b *bench, f family) (runs []programRun, err err
 			programRun{name + others, feed, c.program(f), balances, c.counts(true)},
 			programRun{name + ours, feed, all.with.decide, balances, all.with.counts(dataplane.Balanced)},
 		)
+		if flows.n != manyFlows {
+			continue
+		}
+		if c, err = all.knowing(b, f, traffic, 0); err != nil {
+			return nil, err
+		}
+		runs = append(runs, programRun{name + othersAlone, feed, c.program(f), balances, c.counts(true)})
 	}
 	return runs, nil
+}
+
+// knowing is a peer (c) that knows the clients, among so many.
+func (all *balancers) knowing(b *bench, f family, t clientTraffic, among int) (*classical, error) {
+	c, err := b.newClassical()
+	if err != nil {
+		return nil, err
+	}
+	return c, t.prime(all.lab, b.CPU, b.random, c.program(f), among)
 }
 
 // trackings is the same for services that track otherwise.
@@ -68,20 +77,20 @@ func (all *balancers) trackings(b *bench, f family) (runs []programRun, err erro
 		name     string
 		tracking dataplane.Tracking
 		flows    string
-		n        int
+		n, among int // Clearway has one LRU for both families
 	}{
-		{never, dataplane.TrackNever, oneFlow, 1},
-		{always, dataplane.TrackAlways, oneFlow, 1},
-		{never, dataplane.TrackNever, some, someFlows},
-		{never, dataplane.TrackNever, many, manyFlows},
-		{always, dataplane.TrackAlways, many, manyFlows},
+		{never, dataplane.TrackNever, oneFlow, 1, 1},
+		{always, dataplane.TrackAlways, oneFlow, 1, 1},
+		{never, dataplane.TrackNever, some, someFlows, someFlows},
+		{never, dataplane.TrackNever, many, manyFlows, manyFlows},
+		{always, dataplane.TrackAlways, many, manyFlows, crowded / 2},
 	} {
 		traffic := clientTraffic{f.service(t.tracking), all.clients[:t.n], flagACK}
 		feed, err := traffic.feedFor(b, all.lab)
 		if err != nil {
 			return nil, err
 		}
-		if err := traffic.prime(all.lab, b.CPU, b.random, all.with.decide); err != nil {
+		if err := traffic.prime(all.lab, b.CPU, b.random, all.with.decide, t.among); err != nil {
 			return nil, err
 		}
 		runs = append(runs, programRun{f.to(t.flows) + t.name, feed, all.with.decide, balances, all.with.counts(dataplane.Balanced)})

@@ -166,17 +166,19 @@ func (t clientTraffic) feed(l *lab, cpu int) (*feed, error) {
 	return &feed{s, l, cpu}, nil
 }
 
-// crowd fills p's LRU with clients that don't come again, as it is full of them
-// after some time.
+// crowd fills p's LRU with clients that don't come again.
 func crowd(to netip.AddrPort, l *lab, cpu int, p *ebpf.Program) error {
 	const elsewhere = 1 << 31 // far from where new clients begin
 	return clientTraffic{to, nil, flagSYN}.sendOnce(l, cpu, p, elsewhere, flowRoom)
 }
 
-// prime makes the clients known to p, in no order: a table that is read in the
-// order in which it was filled, the processor reads ahead.
-func (t clientTraffic) prime(l *lab, cpu int, r *rand.Rand, p *ebpf.Program) error {
-	t.clients = slices.Clone(t.clients)
+// prime makes the clients known to p, as so many clients of whom they are a part
+// would be after some time: in no order. A table that is read in the order in
+// which it was filled, the processor reads ahead; and flows that came together
+// share pages.
+func (t clientTraffic) prime(l *lab, cpu int, r *rand.Rand, p *ebpf.Program, among int) error {
+	others := randomClients(r, max(0, among-len(t.clients)))
+	t.clients = slices.Concat(t.clients, others)
 	r.Shuffle(len(t.clients), func(i, j int) { t.clients[i], t.clients[j] = t.clients[j], t.clients[i] })
 	return t.sendOnce(l, cpu, p, 0, len(t.clients))
 }

@@ -32,7 +32,7 @@ func TestBalanceRows(t *testing.T) {
 			f.to(oneFlow) + empty: 10, f.to(oneFlow) + fixedBackend: 30, f.to(oneFlow) + others: 110, f.to(oneFlow) + ours: 90,
 			f.to(oneFlow) + never: 88, f.to(oneFlow) + always: 105,
 			f.to(some) + empty: 20, f.to(some) + others: 120, f.to(some) + ours: 90, f.to(some) + never: 86,
-			f.to(many) + empty: 10, f.to(many) + others: 210, f.to(many) + ours: 98, f.to(many) + never: 97, f.to(many) + always: 190,
+			f.to(many) + empty: 10, f.to(many) + others: 210, f.to(many) + othersAlone: 170, f.to(many) + ours: 98, f.to(many) + never: 97, f.to(many) + always: 190,
 			f.to(most) + empty: 10, f.to(most) + others: 410, f.to(most) + ours: 130,
 			f.to(newFlows) + empty: 15, f.to(newFlows) + others: 815, f.to(newFlows) + ours: 103,
 			f.past(noService) + ours: 70, f.past(noService) + without: 65,
@@ -48,7 +48,7 @@ func TestBalanceRows(t *testing.T) {
 	paths := costs{series: map[string]Series{
 		roundTrip + sentBack: {180}, roundTrip + ours: {200}, roundTrip + fixedBackend: {190}, roundTrip + others: {250},
 	}}
-	family := []float64{4, 0.8, 0.7, 0.44, 0.3, 1.1, 2, 1.5, 2, 4, 1, 1.1, 0.11, 0.95, 0.9, 5, 19}
+	family := []float64{4, 0.8, 0.7, 0.44, 0.55, 0.3, 1.1, 2, 1.5, 2, 4, 1, 1.1, 0.11, 0.95, 0.9, 5, 19}
 	checkRows(t, balanceRows(programs, paths), slices.Concat(family, family, []float64{3, 1, 25}, []float64{0.9, 0.95, 1.25}))
 }
 

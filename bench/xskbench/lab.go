@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package xskbench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/link"
+
+	"clearway/internal/topo"
+)
+
+// The lab is a host between its own generator and a sink:
+//
+//	generator g0 ── veth ── i0  contender  o0 ── veth ── s0 sink
+//
+// g0 is in the host too, as a program in live frames mode sends by devices of
+// the namespace that it is run in.
+const (
+	host      = "host"
+	inDevice  = "i0"
+	outDevice = "o0"
+)
+
+type lab struct {
+	topo.Lab
+	sockets   *ebpf.Map     // an XSKMAP
+	generator *ebpf.Program // sends by g0
+	redirect  link.Link     // attaches what redirects to sockets; nil without
+}
+
+func newLab(ctx context.Context, withSockets bool) (_ *lab, err error) {
+	silent := map[string]string{"net.ipv6.conf.default.disable_ipv6": "1"}
+	in := topo.End{Host: host, Name: inDevice, NAPI: topo.NAPIByGRO}
+	if withSockets {
+		in.NAPI = topo.NAPINone
+	}
+	l := &lab{Lab: topo.Lab{
+		Hosts: []topo.HostSpec{{Name: host, Sysctls: silent}, {Name: "sink", Sysctls: silent}},
+		Links: []topo.Link{
+			{A: in, B: topo.End{Host: host, Name: "g0", NAPI: topo.NAPINone}},
+			{A: topo.End{Host: host, Name: outDevice, NAPI: topo.NAPINone}, B: topo.End{Host: "sink", Name: "s0", NAPI: topo.NAPIByGRO}},
+		},
+	}}
+	if err := l.Up(ctx); err != nil {
+		return nil, err
+	}
+	if err := l.load(withSockets); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// load makes the programs. That of sockets is package xskprog's without rules;
+// C and ours share one, so that the kernel does the same for both.
+func (l *lab) load(withSockets bool) error {
+	g0, err := l.Host(host).Interface("g0")
+	if err != nil {
+		return err
+	}
+	l.generator, err = ebpf.NewProgram(&ebpf.ProgramSpec{Name: "generate", Type: ebpf.XDP, License: "Apache-2.0", Instructions: asm.Instructions{
+		asm.Mov.Imm(asm.R1, int32(g0.Index)), asm.Mov.Imm(asm.R2, 0), asm.FnRedirect.Call(), asm.Return(),
+	}})
+	if err != nil {
+		return fmt.Errorf("loading the generator: %w", err)
+	}
+	l.sockets, err = ebpf.NewMap(&ebpf.MapSpec{Name: "sockets", Type: ebpf.XSKMap, KeySize: 4, ValueSize: 4, MaxEntries: 1})
+	if err != nil || !withSockets {
+		return err
+	}
+	redirect, err := ebpf.NewProgram(&ebpf.ProgramSpec{Name: "redirect", Type: ebpf.XDP, License: "Apache-2.0", Instructions: asm.Instructions{
+		asm.LoadMem(asm.R2, asm.R1, 16, asm.Word), // rx_queue_index
+		asm.LoadMapPtr(asm.R1, l.sockets.FD()), asm.Mov.Imm(asm.R3, 2), asm.FnRedirectMap.Call(), asm.Return(),
+	}})
+	if err != nil {
+		return fmt.Errorf("loading the program for sockets: %w", err)
+	}
+	defer redirect.Close()
+	i0, err := l.Host(host).Interface(inDevice)
+	if err != nil {
+		return err
+	}
+	return l.Host(host).Do(func() (err error) {
+		l.redirect, err = link.AttachXDP(link.XDPOptions{Program: redirect, Interface: i0.Index, Flags: link.XDPDriverMode})
+		return err
+	})
+}
+
+// Close removes all of it.
+func (l *lab) Close() error {
+	var errs []error
+	if l.redirect != nil {
+		errs = append(errs, l.redirect.Close())
+	}
+	if l.sockets != nil {
+		errs = append(errs, l.sockets.Close())
+	}
+	if l.generator != nil {
+		errs = append(errs, l.generator.Close())
+	}
+	return errors.Join(append(errs, l.Lab.Close())...)
+}

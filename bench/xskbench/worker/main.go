@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command worker is what package xskbench measures. It is called so:
+//
+//	worker CONTENDER receive|send|forward IN OUT BATCH SIZE PACKETS CPU SOFTIRQ
+//
+// IN and OUT are devices, SIZE is a frame's in bytes, CPU is where all of it
+// runs, and SOFTIRQ the file that tells the CPU time of the kernel's thread that
+// takes softirqs over there. Descriptor 3 is an XSKMAP, for the socket on queue
+// 0 of IN; descriptor 4 a program that sends what it is run with to IN. It
+// prints the nanoseconds of CPU time that a packet took, a tenth of the packets
+// having gone before. The peer in C is called alike.
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	socketsFD   = 3
+	generatorFD = 4
+)
+
+// contender does each of the works with one batch of packets.
+type contender interface {
+	receive() error
+	send() error
+	forward() error
+}
+
+// task is what the arguments say.
+type task struct {
+	in, out     string
+	batch, size int
+	frame       []byte
+	generator   *ebpf.Program
+}
+
+func main() {
+	runtime.LockOSThread()
+	if err := run(os.Args); err != nil {
+		fmt.Fprintln(os.Stderr, "worker:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) != 10 {
+		return fmt.Errorf("%d arguments", len(args)-1)
+	}
+	var numbers [4]int // batch, size, packets, CPU
+	for i := range numbers {
+		n, err := strconv.Atoi(args[5+i])
+		if err != nil {
+			return err
+		}
+		numbers[i] = n
+	}
+	t, err := newTask(args[3], args[4], numbers[0], numbers[1])
+	if err != nil {
+		return err
+	}
+	if err := pin(numbers[3]); err != nil {
+		return err
+	}
+	make := newSockets
+	if args[1] == "packet" {
+		make = newPackets
+	}
+	c, err := make(t)
+	if err != nil {
+		return err
+	}
+	work := map[string]func() error{"receive": c.receive, "send": c.send, "forward": c.forward}[args[2]]
+	if work == nil {
+		return fmt.Errorf("there is no work %q", args[2])
+	}
+	ns, err := measure(work, numbers[2]/t.batch, args[9])
+	if err == nil {
+		fmt.Printf("%.3f\n", ns/float64(t.batch))
+	}
+	return err
+}
+
+func newTask(in, out string, batch, size int) (*task, error) {
+	t := &task{in: in, out: out, batch: batch, size: size, frame: make([]byte, size)}
+	copy(t.frame, "\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x88\xb5")
+	var err error
+	t.generator, err = ebpf.NewProgramFromFD(generatorFD)
+	return t, err
+}
+
+// generate makes the kernel put a batch of frames on the way to IN.
+func (t *task) generate() error {
+	_, err := t.generator.Run(&ebpf.RunOptions{
+		Data: t.frame, Repeat: uint32(t.batch), BatchSize: uint32(t.batch), Flags: unix.BPF_F_TEST_XDP_LIVE_FRAMES,
+	})
+	return err
+}
+
+// measure returns the CPU time of one batch of many.
+func measure(work func() error, batches int, softirq string) (ns float64, err error) {
+	for range batches / 10 {
+		if err := work(); err != nil {
+			return 0, err
+		}
+	}
+	start, err := spent(softirq)
+	if err != nil {
+		return 0, err
+	}
+	for range batches {
+		if err := work(); err != nil {
+			return 0, err
+		}
+	}
+	end, err := spent(softirq)
+	return float64(end-start) / float64(batches), err
+}
+
+// spent is the CPU time of this thread and of the kernel's for softirqs.
+func spent(softirq string) (time.Duration, error) {
+	b, err := os.ReadFile(softirq)
+	if err != nil {
+		return 0, err
+	}
+	first, _, _ := bytes.Cut(b, []byte(" "))
+	others, err := strconv.ParseInt(string(first), 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
+		return 0, err
+	}
+	return time.Duration(t.Nano() + others), nil
+}
+
+// pin keeps the thread on one CPU, and free of the signals that Go preempts
+// with: one would cut short what the generator makes.
+func pin(cpu int) error {
+	var only unix.CPUSet
+	only.Set(cpu)
+	if err := unix.SchedSetaffinity(0, &only); err != nil {
+		return fmt.Errorf("moving to CPU %d: %w", cpu, err)
+	}
+	var all unix.Sigset_t
+	for i := range all.Val {
+		all.Val[i] = ^all.Val[i]
+	}
+	return unix.PthreadSigmask(unix.SIG_BLOCK, &all, nil)
+}
+
+// yield lets the thread run that takes softirqs over.
+func yield() { unix.Syscall(unix.SYS_SCHED_YIELD, 0, 0, 0) }
