@@ -232,7 +232,7 @@ func TestServiceIDsRest(t *testing.T) {
 	r.apply(s)
 	r.tick(0)
 	r.countSome("web")
-	s.Limits.Services++ // what was counted is now in other maps
+	s.Limits.Services, s.Limits.Backends = s.Limits.Services+1, s.Limits.Backends+1 // what was counted is now in other maps
 	r.apply(s)
 	r.countSome("web")
 	id := r.dp.gen.image.registry.services["web"].record.Id
