@@ -30,7 +30,7 @@ type lab struct {
 	topo.Lab
 	sockets   *ebpf.Map     // an XSKMAP
 	generator *ebpf.Program // sends by g0
-	redirect  link.Link     // attaches what redirects to sockets; nil without
+	links     []link.Link
 }
 
 func newLab(ctx context.Context, withSockets bool) (_ *lab, err error) {
@@ -68,6 +68,11 @@ func (l *lab) load(withSockets bool) error {
 	if err != nil {
 		return fmt.Errorf("loading the generator: %w", err)
 	}
+	// Nothing arrives there. But for a program that is attached nowhere the kernel
+	// patches its code before and after each run, and interrupts all CPUs for it.
+	if err := l.attach("g0", l.generator); err != nil {
+		return err
+	}
 	l.sockets, err = ebpf.NewMap(&ebpf.MapSpec{Name: "sockets", Type: ebpf.XSKMap, KeySize: 4, ValueSize: 4, MaxEntries: 1})
 	if err != nil || !withSockets {
 		return err
@@ -80,12 +85,19 @@ func (l *lab) load(withSockets bool) error {
 		return fmt.Errorf("loading the program for sockets: %w", err)
 	}
 	defer redirect.Close()
-	i0, err := l.Host(host).Interface(inDevice)
+	return l.attach(inDevice, redirect)
+}
+
+func (l *lab) attach(device string, p *ebpf.Program) error {
+	i, err := l.Host(host).Interface(device)
 	if err != nil {
 		return err
 	}
-	return l.Host(host).Do(func() (err error) {
-		l.redirect, err = link.AttachXDP(link.XDPOptions{Program: redirect, Interface: i0.Index, Flags: link.XDPDriverMode})
+	return l.Host(host).Do(func() error {
+		link, err := link.AttachXDP(link.XDPOptions{Program: p, Interface: i.Index, Flags: link.XDPDriverMode})
+		if err == nil {
+			l.links = append(l.links, link)
+		}
 		return err
 	})
 }
@@ -93,8 +105,8 @@ func (l *lab) load(withSockets bool) error {
 // Close removes all of it.
 func (l *lab) Close() error {
 	var errs []error
-	if l.redirect != nil {
-		errs = append(errs, l.redirect.Close())
+	for _, link := range l.links {
+		errs = append(errs, link.Close())
 	}
 	if l.sockets != nil {
 		errs = append(errs, l.sockets.Close())

@@ -24,6 +24,7 @@
 #define CHUNKS 4096
 #define CHUNK XSK_UMEM__DEFAULT_FRAME_SIZE
 #define RING 2048
+#define BURST 1024
 
 struct port {
 	struct xsk_ring_cons rx, completion;
@@ -44,11 +45,11 @@ static void fail(const char *what, int error)
 	exit(1);
 }
 
-/* generate makes the kernel put a batch of frames on the way to the socket. */
+/* generate makes the kernel put a burst of frames on the way to the socket. */
 static void generate(void)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = frame,
-		    .data_size_in = size, .repeat = batch, .batch_size = batch,
+		    .data_size_in = size, .repeat = BURST, .batch_size = batch,
 		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
 	int error = bpf_prog_test_run_opts(GENERATOR_FD, &o);
 
@@ -141,14 +142,14 @@ static void kick(struct port *p)
 	xsk_ring_cons__release(&p->completion, n);
 }
 
-/* receive drops a batch. */
+/* receive drops a burst. */
 static void receive(struct port *in, struct port *out)
 {
 	unsigned int n, got = 0;
 	__u32 at;
 
 	(void)out;
-	for (generate(); got < batch; got += n) {
+	for (generate(); got < BURST; got += n) {
 		n = xsk_ring_cons__peek(&in->rx, batch, &at);
 		if (!n) {
 			sched_yield();
@@ -163,29 +164,31 @@ static void receive(struct port *in, struct port *out)
 	}
 }
 
-/* transmit sends a batch. */
+/* transmit sends a burst. */
 static void transmit(struct port *in, struct port *out)
 {
 	__u32 at;
 
 	(void)in;
-	if (xsk_ring_prod__reserve(&out->tx, batch, &at) != batch)
-		fail("the TX ring is full", EAGAIN);
-	for (unsigned int i = 0; i < batch; i++)
-		*xsk_ring_prod__tx_desc(&out->tx, at + i) = (struct xdp_desc){
-			.addr = chunks[--chunks_left], .len = size
-		};
-	xsk_ring_prod__submit(&out->tx, batch);
-	kick(out);
+	for (unsigned int sent = 0; sent < BURST; sent += batch) {
+		if (xsk_ring_prod__reserve(&out->tx, batch, &at) != batch)
+			fail("the TX ring is full", EAGAIN);
+		for (unsigned int i = 0; i < batch; i++)
+			*xsk_ring_prod__tx_desc(&out->tx, at + i) =
+				(struct xdp_desc){ .addr = chunks[--chunks_left],
+						   .len = size };
+		xsk_ring_prod__submit(&out->tx, batch);
+		kick(out);
+	}
 }
 
-/* forward sends a batch from where it was received into. */
+/* forward sends a burst from where it was received into. */
 static void forward(struct port *in, struct port *out)
 {
 	unsigned int n, got = 0;
 	__u32 at, to;
 
-	for (generate(); got < batch; got += n) {
+	for (generate(); got < BURST; got += n) {
 		n = xsk_ring_cons__peek(&in->rx, batch, &at);
 		if (!n) {
 			sched_yield();
@@ -224,7 +227,7 @@ int main(int argc, char **argv)
 	struct xsk_umem *umem;
 	cpu_set_t cpu;
 	double start;
-	int batches;
+	int bursts;
 
 	if (argc != 10)
 		return 2;
@@ -233,7 +236,7 @@ int main(int argc, char **argv)
 	       !strcmp(argv[2], "send")	   ? transmit :
 					     forward;
 	batch = atoi(argv[5]);
-	batches = atoi(argv[7]) / batch;
+	bursts = atoi(argv[7]) / BURST;
 	size = atoi(argv[6]);
 	memset(frame, 2, 12);
 	memcpy(frame + 12, "\x88\xb5", 2);
@@ -247,11 +250,11 @@ int main(int argc, char **argv)
 	open_port(&out, argv[4], umem);
 	if (xsk_socket__update_xskmap(in.socket, SOCKETS_FD))
 		fail("registering the socket", errno);
-	for (int i = 0; i < batches / 10; i++)
+	for (int i = 0; i < bursts / 10; i++)
 		work(&in, &out);
 	start = spent(argv[9]);
-	for (int i = 0; i < batches; i++)
+	for (int i = 0; i < bursts; i++)
 		work(&in, &out);
-	printf("%.3f\n", (spent(argv[9]) - start) / batches / batch);
+	printf("%.3f\n", (spent(argv[9]) - start) / bursts / BURST);
 	return 0;
 }

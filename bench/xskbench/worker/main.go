@@ -29,7 +29,15 @@ const (
 	generatorFD = 4
 )
 
-// contender does each of the works with one batch of packets.
+const (
+	// burst is how many packets are generated at once, as each call for it has to
+	// make and free buffers.
+	burst    = 1024
+	ringSize = 2048
+	chunks   = 4096
+)
+
+// contender does each of the works with one burst of packets, in batches.
 type contender interface {
 	receive() error
 	send() error
@@ -83,9 +91,9 @@ func run(args []string) error {
 	if work == nil {
 		return fmt.Errorf("there is no work %q", args[2])
 	}
-	ns, err := measure(work, numbers[2]/t.batch, args[9])
+	ns, err := measure(work, numbers[2]/burst, args[9])
 	if err == nil {
-		fmt.Printf("%.3f\n", ns/float64(t.batch))
+		fmt.Printf("%.3f\n", ns/float64(burst))
 	}
 	return err
 }
@@ -98,17 +106,17 @@ func newTask(in, out string, batch, size int) (*task, error) {
 	return t, err
 }
 
-// generate makes the kernel put a batch of frames on the way to IN.
+// generate makes the kernel put a burst of frames on the way to IN.
 func (t *task) generate() error {
 	_, err := t.generator.Run(&ebpf.RunOptions{
-		Data: t.frame, Repeat: uint32(t.batch), BatchSize: uint32(t.batch), Flags: unix.BPF_F_TEST_XDP_LIVE_FRAMES,
+		Data: t.frame, Repeat: uint32(burst), BatchSize: uint32(t.batch), Flags: unix.BPF_F_TEST_XDP_LIVE_FRAMES,
 	})
 	return err
 }
 
-// measure returns the CPU time of one batch of many.
-func measure(work func() error, batches int, softirq string) (ns float64, err error) {
-	for range batches / 10 {
+// measure returns the CPU time of one burst of many.
+func measure(work func() error, bursts int, softirq string) (ns float64, err error) {
+	for range bursts / 10 {
 		if err := work(); err != nil {
 			return 0, err
 		}
@@ -117,13 +125,13 @@ func measure(work func() error, batches int, softirq string) (ns float64, err er
 	if err != nil {
 		return 0, err
 	}
-	for range batches {
+	for range bursts {
 		if err := work(); err != nil {
 			return 0, err
 		}
 	}
 	end, err := spent(softirq)
-	return float64(end-start) / float64(batches), err
+	return float64(end-start) / float64(bursts), err
 }
 
 // spent is the CPU time of this thread and of the kernel's for softirqs.

@@ -28,7 +28,7 @@ type packetRing struct {
 
 const (
 	slot        = 2048 // bytes of one frame's place
-	slots       = 2048
+	slots       = ringSize
 	headerBytes = 32 // struct tpacket2_hdr
 )
 
@@ -87,12 +87,13 @@ func (r *packetRing) current() (status *atomic.Uint32, place []byte) {
 
 func (r *packetRing) advance() { r.next = (r.next + 1) % slots }
 
-// each calls fn with the packets of a generated batch.
-func (p *packets) each(fn func(frame []byte) error) error {
+// each calls fn with the packets of a generated burst, and flush after each
+// batch.
+func (p *packets) each(fn func(frame []byte) error, flush func() error) error {
 	if err := p.generate(); err != nil {
 		return err
 	}
-	for got := 0; got < p.batch; {
+	for got := 0; got < burst; {
 		status, place := p.in.current()
 		if status.Load()&unix.TP_STATUS_USER == 0 {
 			yield()
@@ -104,13 +105,17 @@ func (p *packets) each(fn func(frame []byte) error) error {
 		}
 		status.Store(unix.TP_STATUS_KERNEL)
 		p.in.advance()
-		got++
+		if got++; got%p.batch == 0 {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
 func (p *packets) receive() error {
-	return p.each(func([]byte) error { return nil })
+	return p.each(func([]byte) error { return nil }, func() error { return nil })
 }
 
 // put gives a packet to the kernel to send; nil sends what lies in the place.
@@ -137,17 +142,19 @@ func (p *packets) flush() error {
 }
 
 func (p *packets) send() error {
-	for range p.batch {
+	for i := range burst {
 		if err := p.put(nil); err != nil {
 			return err
 		}
+		if (i+1)%p.batch == 0 {
+			if err := p.flush(); err != nil {
+				return err
+			}
+		}
 	}
-	return p.flush()
+	return nil
 }
 
 func (p *packets) forward() error {
-	if err := p.each(p.put); err != nil {
-		return err
-	}
-	return p.flush()
+	return p.each(p.put, p.flush)
 }

@@ -22,7 +22,7 @@ type sockets struct {
 var errFull = errors.New("the TX ring is full")
 
 func newSockets(t *task) (contender, error) {
-	umem, err := xsk.NewUMEM(xsk.UMEMOptions{})
+	umem, err := xsk.NewUMEM(xsk.UMEMOptions{Chunks: chunks})
 	if err != nil {
 		return nil, err
 	}
@@ -34,12 +34,15 @@ func newSockets(t *task) (contender, error) {
 		device string
 		fill   int
 		to     **xsk.Socket
-	}{{t.in, 2048, &s.in}, {t.out, 1, &s.out}} {
+	}{{t.in, ringSize, &s.in}, {t.out, 1, &s.out}} {
 		i, err := net.InterfaceByName(p.device)
 		if err != nil {
 			return nil, fmt.Errorf("finding %s: %w", p.device, err)
 		}
-		*p.to, err = xsk.Open(umem, xsk.Options{Ifindex: i.Index, Mode: xsk.Copy, Fill: p.fill})
+		*p.to, err = xsk.Open(umem, xsk.Options{
+			Ifindex: i.Index, Mode: xsk.Copy, Fill: p.fill,
+			RXSize: ringSize, TXSize: ringSize, FillSize: ringSize, CompletionSize: ringSize,
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -55,7 +58,7 @@ func (s *sockets) receive() error {
 	if err := s.generate(); err != nil {
 		return err
 	}
-	for got := 0; got < s.batch; {
+	for got := 0; got < burst; {
 		a, b := s.in.RX.Peek(s.batch)
 		n := len(a) + len(b)
 		if n == 0 {
@@ -77,6 +80,15 @@ func (s *sockets) receive() error {
 }
 
 func (s *sockets) send() error {
+	for range burst / s.batch {
+		if err := s.sendBatch(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *sockets) sendBatch() error {
 	a, b := s.out.TX.Reserve(s.batch)
 	for _, span := range [2][]xsk.Desc{a, b} {
 		if s.cache.GetAll(span) < len(span) {
@@ -99,7 +111,7 @@ func (s *sockets) forward() error {
 	if err := s.generate(); err != nil {
 		return err
 	}
-	for got := 0; got < s.batch; {
+	for got := 0; got < burst; {
 		a, b := s.in.RX.Peek(s.batch)
 		n := len(a) + len(b)
 		if n == 0 {
