@@ -15,7 +15,7 @@ help: ## list the targets
 
 setup: ## install what the tests, generate and test-kernels call (Debian, root)
 	apt-get update -q
-	apt-get install -qy --no-install-recommends iproute2 nftables util-linux clang-19 llvm-19 qemu-system-x86 qemu-user xz-utils
+	apt-get install -qy --no-install-recommends iproute2 nftables util-linux clang-19 llvm-19 libbpf-dev libxdp-dev qemu-system-x86 qemu-user xz-utils
 
 build: ## build ./clearway
 	CGO_ENABLED=0 go build -o clearway ./cmd/clearway

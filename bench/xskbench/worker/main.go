@@ -20,7 +20,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -49,7 +48,6 @@ type task struct {
 	in, out     string
 	batch, size int
 	frame       []byte
-	generator   *ebpf.Program
 }
 
 func main() {
@@ -72,10 +70,7 @@ func run(args []string) error {
 		}
 		numbers[i] = n
 	}
-	t, err := newTask(args[3], args[4], numbers[0], numbers[1])
-	if err != nil {
-		return err
-	}
+	t := newTask(args[3], args[4], numbers[0], numbers[1])
 	if err := pin(numbers[3]); err != nil {
 		return err
 	}
@@ -98,20 +93,10 @@ func run(args []string) error {
 	return err
 }
 
-func newTask(in, out string, batch, size int) (*task, error) {
+func newTask(in, out string, batch, size int) *task {
 	t := &task{in: in, out: out, batch: batch, size: size, frame: make([]byte, size)}
 	copy(t.frame, "\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x88\xb5")
-	var err error
-	t.generator, err = ebpf.NewProgramFromFD(generatorFD)
-	return t, err
-}
-
-// generate makes the kernel put a burst of frames on the way to IN.
-func (t *task) generate() error {
-	_, err := t.generator.Run(&ebpf.RunOptions{
-		Data: t.frame, Repeat: uint32(burst), BatchSize: uint32(t.batch), Flags: unix.BPF_F_TEST_XDP_LIVE_FRAMES,
-	})
-	return err
+	return t
 }
 
 // measure returns the CPU time of one burst of many.
