@@ -174,6 +174,9 @@ func TestIndexAgainstDivision(t *testing.T) {
 			if got := g.index(at); at < 1<<52 && got != at/size {
 				t.Fatalf("chunk of %d by size %d: %d, want %d", at, size, got, at/size)
 			}
+			if at := rng.Uint64() | 1<<48; g.index(at) < 1<<36 { // whatever bits a bad address has
+				t.Fatalf("address %#x is in chunk %d of size %d", at, g.index(at), size)
+			}
 		}
 	}
 }

@@ -169,24 +169,22 @@ func testAdjustTail(t *testing.T, mtu, size int, by int32, o xsk.Options) {
 // streamAdjusted sends packets and checks that they arrive with another length.
 func streamAdjusted(t *testing.T, from, to *port, size int, by int32) {
 	t.Helper()
-	{
-		ctx, cancel := context.WithTimeout(t.Context(), soon)
-		defer cancel()
-		var want [][]byte
-		for i := range 20 {
-			want = append(want, pattern(i, size))
-		}
-		if err := from.sendFragments(want, 3000); err != nil {
-			t.Fatal(err)
-		}
-		got, err := to.receiveFragments(ctx, len(want), 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range got {
-			if len(got[i]) != size+int(by) || !bytes.Equal(got[i][:size+int(min(by, 0))], want[i][:size+int(min(by, 0))]) {
-				t.Fatalf("packet %d: %d bytes, want %d, or others", i, len(got[i]), size+int(by))
-			}
+	ctx, cancel := context.WithTimeout(t.Context(), soon)
+	defer cancel()
+	var want [][]byte
+	for i := range 20 {
+		want = append(want, pattern(i, size))
+	}
+	if err := from.sendFragments(want, 3000); err != nil {
+		t.Fatal(err)
+	}
+	got, err := to.receiveFragments(ctx, len(want), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range got {
+		if len(got[i]) != size+int(by) || !bytes.Equal(got[i][:size+int(min(by, 0))], want[i][:size+int(min(by, 0))]) {
+			t.Fatalf("packet %d: %d bytes, want %d, or others", i, len(got[i]), size+int(by))
 		}
 	}
 }

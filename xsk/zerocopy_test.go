@@ -295,10 +295,10 @@ func TestZeroCopyLinkLoss(t *testing.T) {
 	stream(t, a, b, 500, 64)
 }
 
-// The port's driver is taken away under two sockets that forward: waits end,
-// and every chunk comes back. (The name: it must be the last test of this file,
-// as the port that comes back is a new one.)
-func TestZeroCopyZDeviceGone(t *testing.T) {
+// The port's driver is taken away under a socket at work: waits end,
+// and every chunk comes back. It is the last test here, as the port that comes
+// back is another one.
+func TestZeroCopyDeviceGone(t *testing.T) {
 	u := newUMEM(t, xsk.UMEMOptions{})
 	a := openZeroCopy(t, "eth2", u, xsk.Options{Fill: 1500})
 	b := openZeroCopy(t, "eth3", newUMEM(t, xsk.UMEMOptions{}), xsk.Options{})
