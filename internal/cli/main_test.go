@@ -37,11 +37,16 @@ type fakeDaemon struct {
 	status      control.Status
 	routes      []control.Route
 	explanation control.Explanation
+	plan        control.Plan
 	reload      control.Reload
+	ordered     control.Ordered
 	err         error
 
 	explained control.ExplainRequest
+	planned   []byte
 	reloaded  []byte
+	now       bool // reloaded so
+	order     control.OrderRequest
 	asked     func() // called when the status is asked for
 }
 
@@ -67,9 +72,23 @@ func (d *fakeDaemon) Explain(_ context.Context, r control.ExplainRequest) (contr
 	return d.explanation, d.err
 }
 
-func (d *fakeDaemon) Reload(_ context.Context, file []byte) (control.Reload, error) {
-	d.reloaded = append([]byte{}, file...)
+func (d *fakeDaemon) Services(context.Context) ([]control.Service, error) {
+	return d.status.Services, d.err
+}
+
+func (d *fakeDaemon) Plan(_ context.Context, file []byte) (control.Plan, error) {
+	d.planned = append([]byte{}, file...)
+	return d.plan, d.err
+}
+
+func (d *fakeDaemon) Reload(_ context.Context, r control.ReloadRequest) (control.Reload, error) {
+	d.reloaded, d.now = append([]byte{}, r.File...), r.Now
 	return d.reload, d.err
+}
+
+func (d *fakeDaemon) Order(_ context.Context, r control.OrderRequest) (control.Ordered, error) {
+	d.order = r
+	return d.ordered, d.err
 }
 
 // serve makes d a daemon, and returns the flag that points to it.

@@ -12,45 +12,65 @@ import (
 )
 
 func (a *app) reloadCommand() *cobra.Command {
-	return &cobra.Command{
+	var now bool
+	cmd := &cobra.Command{
 		Use:   "reload [FILE]",
 		Short: "Apply a configuration file to the running daemon",
 		Long: `Sends the file's bytes to the daemon, which applies them whole or, on any
 error, not at all, and prints what changed. Without FILE the daemon reads the
-file again that it was started with, as on SIGHUP. FILE may be "-".`,
+file again that it was started with, as on SIGHUP. FILE may be "-".
+
+A new table-size, affinity or seed of services holds only after settle, in which
+all flows are recorded, so that they keep their backend. With --now it holds at
+once, also one that is under way: flows that have not been recorded yet move.`,
 		Example: "  clearway reload /etc/clearway/clearway.yaml",
 		Args:    cobra.MaximumNArgs(1),
-		RunE:    a.do(a.reload),
+		RunE:    a.do(func(ctx context.Context, args []string) error { return a.reload(ctx, args, now) }),
 	}
+	cmd.Flags().BoolVar(&now, "now", false, "don't wait for flows to be recorded")
+	return cmd
 }
 
-func (a *app) reload(ctx context.Context, args []string) error {
-	paths, err := a.paths()
+func (a *app) reload(ctx context.Context, args []string, now bool) error {
+	client, file, err := a.clientAndFile(args)
 	if err != nil {
 		return err
 	}
-	var file []byte
-	if len(args) == 1 {
-		if file, err = a.readFile(args[0]); err != nil {
-			return err
-		}
-		if len(file) == 0 { // to the daemon no bytes mean its own file
-			return fmt.Errorf("%s is empty", args[0])
-		}
-	}
-	done, err := control.NewClient(paths.Socket).Reload(ctx, file)
+	done, err := client.Reload(ctx, control.ReloadRequest{File: file, Now: now})
 	if err != nil {
 		return err
 	}
 	if a.json {
 		return a.printJSON(done)
 	}
-	for _, line := range done.Changes {
-		fmt.Fprintln(a.Stdout, line)
-	}
-	for _, w := range done.Warnings {
-		fmt.Fprintf(a.Stderr, "warning: %s: %s\n", w.Place, w.Text)
-	}
+	a.printChanges(done.Changes, done.Warnings)
 	fmt.Fprintf(a.Stdout, "generation %d, %d changes\n", done.Generation, len(done.Changes))
 	return nil
+}
+
+// clientAndFile are the daemon, and the bytes of the configuration that is the
+// only argument; none without one.
+func (a *app) clientAndFile(args []string) (*control.Client, []byte, error) {
+	paths, err := a.paths()
+	if err != nil {
+		return nil, nil, err
+	}
+	client := control.NewClient(paths.Socket)
+	if len(args) == 0 {
+		return client, nil, nil
+	}
+	file, err := a.readFile(args[0])
+	if err == nil && len(file) == 0 { // to the daemon no bytes mean its own file
+		err = fmt.Errorf("%s is empty", args[0])
+	}
+	return client, file, err
+}
+
+func (a *app) printChanges(lines []string, warnings []control.Warning) {
+	for _, line := range lines {
+		fmt.Fprintln(a.Stdout, line)
+	}
+	for _, w := range warnings {
+		fmt.Fprintf(a.Stderr, "warning: %s: %s\n", w.Place, w.Text)
+	}
 }

@@ -22,7 +22,7 @@ import (
 const readLimit = 30 * time.Second
 
 // Client asks the daemon. It is safe for concurrent use, and implements
-// Backend: errors that the daemon sent are an *Error, ErrNotRunning means that
+// API: errors that the daemon sent are an *Error, ErrNotRunning means that
 // there is no daemon.
 type Client struct {
 	http http.Client
@@ -72,6 +72,11 @@ func (c *Client) Routes(ctx context.Context) iter.Seq2[Route, error] {
 	}
 }
 
+// Services asks for the services.
+func (c *Client) Services(ctx context.Context) ([]Service, error) {
+	return ask[[]Service](ctx, c, readLimit, http.MethodGet, "/v1/services", nil)
+}
+
 // Explain asks what would become of a frame.
 func (c *Client) Explain(ctx context.Context, r ExplainRequest) (Explanation, error) {
 	body, err := json.Marshal(r)
@@ -81,10 +86,29 @@ func (c *Client) Explain(ctx context.Context, r ExplainRequest) (Explanation, er
 	return ask[Explanation](ctx, c, readLimit, http.MethodPost, "/v1/explain", body)
 }
 
+// Plan hands the daemon a configuration file's bytes to look at; none: it looks
+// at its own file.
+func (c *Client) Plan(ctx context.Context, file []byte) (Plan, error) {
+	return ask[Plan](ctx, c, applyTimeout, http.MethodPost, "/v1/plan", file)
+}
+
 // Reload hands the daemon a configuration file's bytes to apply; none: it
 // reads its own file again.
-func (c *Client) Reload(ctx context.Context, file []byte) (Reload, error) {
-	return ask[Reload](ctx, c, applyTimeout, http.MethodPost, "/v1/reload", file)
+func (c *Client) Reload(ctx context.Context, r ReloadRequest) (Reload, error) {
+	path := "/v1/reload"
+	if r.Now {
+		path += "?" + queryNow
+	}
+	return ask[Reload](ctx, c, applyTimeout, http.MethodPost, path, r.File)
+}
+
+// Order gives a backend an order.
+func (c *Client) Order(ctx context.Context, r OrderRequest) (Ordered, error) {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return Ordered{}, err
+	}
+	return ask[Ordered](ctx, c, applyTimeout, http.MethodPost, "/v1/order", body)
 }
 
 func ask[T any](ctx context.Context, c *Client, limit time.Duration, method, path string, body []byte) (T, error) {

@@ -11,7 +11,7 @@ import (
 // ErrNotRunning is returned by a Client when nothing listens on the socket.
 var ErrNotRunning = errors.New("daemon not running")
 
-// Error is a refusal, as it travels in the body of an answer. A Backend
+// Error is a refusal, as it travels in the body of an answer. An API
 // returns one to choose the status code and to attach what is wrong with a
 // configuration; any other error becomes a 500.
 type Error struct {

@@ -25,18 +25,22 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// backend is a Backend that answers what it is told to.
-type backend struct {
+// fakeAPI is an API that answers what it is told to.
+type fakeAPI struct {
 	status      Status
 	err         error
 	explanation Explanation
+	services    []Service
+	planned     []byte
 	reloaded    []byte
+	now         bool // reloaded so
 	asked       ExplainRequest
+	ordered     OrderRequest
 	block       chan struct{}   // Status says here that it is called,
 	release     <-chan struct{} // and returns when this is closed
 }
 
-func (b *backend) Status(context.Context) (Status, error) {
+func (b *fakeAPI) Status(context.Context) (Status, error) {
 	if b.block != nil {
 		b.block <- struct{}{}
 		<-b.release
@@ -45,7 +49,7 @@ func (b *backend) Status(context.Context) (Status, error) {
 	return b.status, b.err
 }
 
-func (b *backend) Routes(context.Context) iter.Seq2[Route, error] {
+func (b *fakeAPI) Routes(context.Context) iter.Seq2[Route, error] {
 	return func(yield func(Route, error) bool) {
 		for n := range 3 {
 			if !yield(Route{Prefix: fmt.Sprintf("198.51.%d.0/24", n), Egress: "eth1"}, nil) {
@@ -58,19 +62,31 @@ func (b *backend) Routes(context.Context) iter.Seq2[Route, error] {
 	}
 }
 
-func (b *backend) Explain(_ context.Context, r ExplainRequest) (Explanation, error) {
+func (b *fakeAPI) Explain(_ context.Context, r ExplainRequest) (Explanation, error) {
 	b.asked = r
 	return b.explanation, b.err
 }
 
-func (b *backend) Reload(_ context.Context, file []byte) (Reload, error) {
-	b.reloaded = file
+func (b *fakeAPI) Services(context.Context) ([]Service, error) { return b.services, b.err }
+
+func (b *fakeAPI) Plan(_ context.Context, file []byte) (Plan, error) {
+	b.planned = file
+	return Plan{Generation: 4, Moves: []Move{{Service: "web", Moved: 3, Slots: 251}}}, b.err
+}
+
+func (b *fakeAPI) Reload(_ context.Context, r ReloadRequest) (Reload, error) {
+	b.reloaded, b.now = r.File, r.Now
 	return Reload{Generation: 4, Changes: []string{"+ allow 10.0.0.0/8"}}, b.err
+}
+
+func (b *fakeAPI) Order(_ context.Context, r OrderRequest) (Ordered, error) {
+	b.ordered = r
+	return Ordered{State: "draining", Changes: []string{"drained"}}, b.err
 }
 
 // serve runs a server for b in a temporary directory until the test ends, and
 // returns its socket.
-func serve(t *testing.T, b Backend) string {
+func serve(t *testing.T, b API) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "s", "clearway.sock")
 	l, err := Listen(path)
@@ -92,18 +108,24 @@ func serve(t *testing.T, b Backend) string {
 // probe tries to read and to change, and says by its exit code what was let
 // through: bit 0 reading, bit 1 changing.
 func probe(socket string) int {
-	c := NewClient(socket)
+	c, ctx := NewClient(socket), context.Background()
 	code := 0
-	if _, err := c.Status(context.Background()); err == nil {
+	_, statusErr := c.Status(ctx)
+	_, servicesErr := c.Services(ctx)
+	_, planErr := c.Plan(ctx, []byte("x"))
+	if errors.Join(statusErr, servicesErr, planErr) == nil {
 		code |= 1
 	}
-	_, err := c.Reload(context.Background(), []byte("x"))
-	var refused *Error
-	switch {
-	case err == nil:
-		code |= 2
-	case !errors.As(err, &refused) || refused.Code != 403:
-		code |= 4
+	_, reloadErr := c.Reload(ctx, ReloadRequest{File: []byte("x")})
+	_, orderErr := c.Order(ctx, OrderRequest{Service: "web"})
+	for _, err := range []error{reloadErr, orderErr} {
+		var refused *Error
+		switch {
+		case err == nil:
+			code |= 2
+		case !errors.As(err, &refused) || refused.Code != 403:
+			code |= 4
+		}
 	}
 	return code
 }

@@ -40,8 +40,8 @@ type collector struct {
 
 // Describe implements prometheus.Collector.
 func (collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{packetsDesc, bytesDesc, receivedPacketsDesc, receivedBytesDesc,
-		lostDesc, attachedDesc, generationDesc, appliesDesc, buildDesc} {
+	for _, d := range append([]*prometheus.Desc{packetsDesc, bytesDesc, receivedPacketsDesc, receivedBytesDesc,
+		lostDesc, attachedDesc, generationDesc, appliesDesc, buildDesc}, serviceDescs...) {
 		ch <- d
 	}
 }
@@ -53,39 +53,60 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.NewInvalidMetric(generationDesc, fmt.Errorf("reading the data path: %w", err))
 		return
 	}
-	count := func(d *prometheus.Desc, n uint64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
-	}
-	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
-	}
-	gauge(generationDesc, float64(s.Generation))
-	gauge(buildDesc, 1, s.Version, runtime.Version())
+	out := sink{ch}
+	out.gauge(generationDesc, float64(s.Generation))
+	out.gauge(buildDesc, 1, s.Version, runtime.Version())
 	if s.Daemon != nil {
-		count(appliesDesc, s.Daemon.Applies.OK, "ok")
-		count(appliesDesc, s.Daemon.Applies.Failed, "failed")
+		out.count(appliesDesc, s.Daemon.Applies.OK, "ok")
+		out.count(appliesDesc, s.Daemon.Applies.Failed, "failed")
 	}
 	for _, i := range s.Interfaces {
-		if i.State == Missing {
-			gauge(attachedDesc, 0, i.Name, i.Mode)
-			continue
-		}
-		gauge(attachedDesc, 1, i.Name, i.Mode)
-		count(receivedPacketsDesc, i.Received.Packets, i.Name)
-		count(receivedBytesDesc, i.Received.Bytes, i.Name)
-		count(lostDesc, i.LostAfterEmit, i.Name)
-		for reason, n := range i.Reasons {
-			count(packetsDesc, n.Packets, i.Name, reason)
-			count(bytesDesc, n.Bytes, i.Name, reason)
-		}
+		out.sendInterface(i)
+	}
+	for _, service := range s.Services {
+		out.sendService(service)
 	}
 }
 
-// MetricsHandler answers scrapes of b's counters, and of this process' own.
-func MetricsHandler(b Backend) http.Handler {
+// sink takes what a scrape finds.
+type sink struct{ ch chan<- prometheus.Metric }
+
+func (s sink) count(d *prometheus.Desc, n uint64, labels ...string) {
+	s.ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+}
+
+func (s sink) gauge(d *prometheus.Desc, v float64, labels ...string) {
+	s.ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+}
+
+// flag is a gauge that is 1 or 0.
+func (s sink) flag(d *prometheus.Desc, is bool, labels ...string) {
+	v := 0.0
+	if is {
+		v = 1
+	}
+	s.gauge(d, v, labels...)
+}
+
+func (s sink) sendInterface(i Interface) {
+	s.flag(attachedDesc, i.State != Missing, i.Name, i.Mode)
+	if i.State == Missing {
+		return
+	}
+	s.count(receivedPacketsDesc, i.Received.Packets, i.Name)
+	s.count(receivedBytesDesc, i.Received.Bytes, i.Name)
+	s.count(lostDesc, i.LostAfterEmit, i.Name)
+	for reason, n := range i.Reasons {
+		s.count(packetsDesc, n.Packets, i.Name, reason)
+		s.count(bytesDesc, n.Bytes, i.Name, reason)
+	}
+}
+
+// MetricsHandler answers scrapes of a's counters, and of this process' own.
+func MetricsHandler(a API) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
-		collector{status: b.Status},
+		collector{status: a.Status},
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collectors.NewGoCollector(),
 	)
@@ -95,6 +116,6 @@ func MetricsHandler(b Backend) http.Handler {
 }
 
 // ServeMetrics answers scrapes on l until ctx ends, and closes l.
-func ServeMetrics(ctx context.Context, l net.Listener, b Backend, log *slog.Logger) error {
-	return serveHTTP(ctx, l, MetricsHandler(b), log)
+func ServeMetrics(ctx context.Context, l net.Listener, a API, log *slog.Logger) error {
+	return serveHTTP(ctx, l, MetricsHandler(a), log)
 }

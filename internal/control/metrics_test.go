@@ -17,7 +17,7 @@ import (
 )
 
 func TestMetrics(t *testing.T) {
-	b := &backend{status: Status{
+	b := &fakeAPI{status: Status{
 		Version: "v1.2.3", Generation: 7,
 		Daemon: &Daemon{Applies: Applies{OK: 5, Failed: 2}},
 		Interfaces: []Interface{
@@ -71,7 +71,7 @@ clearway_received_packets_total{interface="eth0"} 10
 }
 
 func TestScrape(t *testing.T) {
-	b := &backend{}
+	b := &fakeAPI{}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -26,38 +26,56 @@ const (
 )
 
 // Serve answers the API on l until ctx ends, and closes l.
-func Serve(ctx context.Context, l net.Listener, b Backend, log *slog.Logger) error {
-	return serveHTTP(ctx, l, routes(b), log)
+func Serve(ctx context.Context, l net.Listener, a API, log *slog.Logger) error {
+	return serveHTTP(ctx, l, routes(a), log)
 }
 
 // routes is the API: one line a verb.
-func routes(b Backend) http.Handler {
+func routes(a API) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/status", answer(func(r *http.Request) (any, error) { return b.Status(r.Context()) }))
-	mux.HandleFunc("GET /v1/routes", func(w http.ResponseWriter, r *http.Request) { sendRoutes(w, b.Routes(r.Context())) })
-	mux.HandleFunc("POST /v1/explain", answer(func(r *http.Request) (any, error) { return explain(b, r) }))
-	mux.HandleFunc("POST /v1/reload", changing(answer(func(r *http.Request) (any, error) { return reload(b, r) })))
+	mux.HandleFunc("GET /v1/status", answer(func(r *http.Request) (any, error) { return a.Status(r.Context()) }))
+	mux.HandleFunc("GET /v1/services", answer(func(r *http.Request) (any, error) { return a.Services(r.Context()) }))
+	mux.HandleFunc("GET /v1/routes", func(w http.ResponseWriter, r *http.Request) { sendRoutes(w, a.Routes(r.Context())) })
+	mux.HandleFunc("POST /v1/explain", answer(func(r *http.Request) (any, error) { return explain(a, r) }))
+	mux.HandleFunc("POST /v1/plan", answer(func(r *http.Request) (any, error) { return plan(a, r) }))
+	mux.HandleFunc("POST /v1/reload", changing(answer(func(r *http.Request) (any, error) { return reload(a, r) })))
+	mux.HandleFunc("POST /v1/order", changing(answer(func(r *http.Request) (any, error) { return order(a, r) })))
 	return mux
 }
 
-func explain(b Backend, r *http.Request) (any, error) {
-	var request ExplainRequest
-	body, err := readBody(r, maxRequest)
+func explain(a API, r *http.Request) (any, error) {
+	request, err := readJSON[ExplainRequest](r)
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(body, &request); err != nil {
-		return nil, &Error{Code: http.StatusBadRequest, Message: "reading the request: " + err.Error()}
-	}
-	return b.Explain(r.Context(), request)
+	return a.Explain(r.Context(), request)
 }
 
-func reload(b Backend, r *http.Request) (any, error) {
+func plan(a API, r *http.Request) (any, error) {
 	file, err := readBody(r, maxFile)
 	if err != nil {
 		return nil, err
 	}
-	return b.Reload(r.Context(), file)
+	return a.Plan(r.Context(), file)
+}
+
+// queryNow is ReloadRequest.Now in a request whose body is the file.
+const queryNow = "now"
+
+func reload(a API, r *http.Request) (any, error) {
+	file, err := readBody(r, maxFile)
+	if err != nil {
+		return nil, err
+	}
+	return a.Reload(r.Context(), ReloadRequest{File: file, Now: r.URL.Query().Has(queryNow)})
+}
+
+func order(a API, r *http.Request) (any, error) {
+	request, err := readJSON[OrderRequest](r)
+	if err != nil {
+		return nil, err
+	}
+	return a.Order(r.Context(), request)
 }
 
 // routeLine is a line of the answer to /v1/routes: a full Internet table must
@@ -79,6 +97,17 @@ func sendRoutes(w http.ResponseWriter, all iter.Seq2[Route, error]) {
 			return // the client went away
 		}
 	}
+}
+
+func readJSON[T any](r *http.Request) (request T, err error) {
+	body, err := readBody(r, maxRequest)
+	if err != nil {
+		return request, err
+	}
+	if err := json.Unmarshal(body, &request); err != nil {
+		return request, &Error{Code: http.StatusBadRequest, Message: "reading the request: " + err.Error()}
+	}
+	return request, nil
 }
 
 func readBody(r *http.Request, limit int64) ([]byte, error) {

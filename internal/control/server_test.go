@@ -25,10 +25,12 @@ import (
 )
 
 func TestQuestionsAndAnswers(t *testing.T) {
-	b := &backend{
+	b := &fakeAPI{
 		status: Status{Version: "v1", Generation: 3, Interfaces: []Interface{{Name: "eth0", Mode: "native",
 			Reasons: map[string]Counter{"forward": {Packets: 1, Bytes: 60}}}}},
 		explanation: Explanation{Verdict: "redirect", Stages: []Stage{{"parse", "ok"}}},
+		services: []Service{{Name: "web", Ports: []uint16{80}, Backends: []Backend{{Address: "10.2.0.11", Weight: 3,
+			Health: &Health{Status: "down", Error: "connection refused", Missing: 2}}}}},
 	}
 	c := NewClient(serve(t, b))
 	ctx := context.Background()
@@ -45,10 +47,18 @@ func TestQuestionsAndAnswers(t *testing.T) {
 	if diff := cmp.Diff(request, b.asked); diff != "" {
 		t.Errorf("explain was asked:\n%s", diff)
 	}
+	services, err := c.Services(ctx)
+	if diff := cmp.Diff(b.services, services); err != nil || diff != "" {
+		t.Errorf("services: %v\n%s", err, diff)
+	}
+	plan, err := c.Plan(ctx, []byte("forward: {}"))
+	if err != nil || string(b.planned) != "forward: {}" || len(plan.Moves) != 1 || plan.Moves[0].Slots != 251 {
+		t.Errorf("plan: %+v, %v; the API got %q", plan, err, b.planned)
+	}
 }
 
 func TestRoutes(t *testing.T) {
-	b := &backend{}
+	b := &fakeAPI{}
 	c := NewClient(serve(t, b))
 	collect := func(most int) (prefixes []string, last error) {
 		for r, err := range c.Routes(context.Background()) {
@@ -77,7 +87,7 @@ func TestRoutes(t *testing.T) {
 func TestErrorsTravel(t *testing.T) {
 	refusal := Invalidf("%s: 1 problem", "clearway.yaml")
 	refusal.Problems = []Problem{{Line: 3, Column: 7, Text: "  - {mss: 1}", Message: "out of range"}}
-	b := &backend{err: refusal}
+	b := &fakeAPI{err: refusal}
 	c := NewClient(serve(t, b))
 
 	_, err := c.Status(context.Background())
@@ -94,22 +104,30 @@ func TestErrorsTravel(t *testing.T) {
 	}
 }
 
-func TestReloadIsForUIDZero(t *testing.T) {
+func TestChangingIsForUIDZero(t *testing.T) {
 	testkit.RequireRoot(t)
-	b := &backend{}
+	b := &fakeAPI{}
 	socket := serve(t, b)
 	c := NewClient(socket)
+	ctx := context.Background()
 
-	got, err := c.Reload(context.Background(), []byte("forward: {}"))
-	if err != nil || got.Generation != 4 || string(b.reloaded) != "forward: {}" {
-		t.Fatalf("as root: %+v, %v; the backend got %q", got, err, b.reloaded)
+	for _, now := range []bool{false, true} {
+		got, err := c.Reload(ctx, ReloadRequest{File: []byte("forward: {}"), Now: now})
+		if err != nil || got.Generation != 4 || string(b.reloaded) != "forward: {}" || b.now != now {
+			t.Fatalf("reload as root: %+v, %v; the API got %q, now %v", got, err, b.reloaded, b.now)
+		}
 	}
-	b.reloaded = nil
+	request := OrderRequest{Service: "web", Backend: "10.2.0.11", Order: "drain", Force: true}
+	ordered, err := c.Order(ctx, request)
+	if err != nil || ordered.State != "draining" || b.ordered != request {
+		t.Fatalf("order as root: %+v, %v; the API got %+v", ordered, err, b.ordered)
+	}
+	b.reloaded, b.ordered = nil, OrderRequest{}
 	if code := runProbe(t, socket); code != 1 {
 		t.Errorf("as another user the probe's result was %03b, want 001: reading let through and changing refused", code)
 	}
-	if b.reloaded != nil {
-		t.Error("another user's reload reached the backend")
+	if b.reloaded != nil || b.ordered != (OrderRequest{}) {
+		t.Error("another user's change reached the API")
 	}
 }
 
@@ -156,7 +174,7 @@ func copyExecutable(t *testing.T, to string) string {
 }
 
 func TestPeerlessConnectionsMayNotChange(t *testing.T) {
-	b := &backend{}
+	b := &fakeAPI{}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -172,13 +190,13 @@ func TestPeerlessConnectionsMayNotChange(t *testing.T) {
 	}
 	defer r.Body.Close()
 	if r.StatusCode != http.StatusForbidden || b.reloaded != nil {
-		t.Errorf("reload over TCP: %s, backend got %q", r.Status, b.reloaded)
+		t.Errorf("reload over TCP: %s, API got %q", r.Status, b.reloaded)
 	}
 }
 
 func TestBadRequests(t *testing.T) {
 	testkit.RequireRoot(t) // reload is tried
-	b := &backend{}
+	b := &fakeAPI{}
 	c := NewClient(serve(t, b))
 	for _, row := range []struct {
 		name, method, path string
@@ -188,6 +206,7 @@ func TestBadRequests(t *testing.T) {
 		{"unknown path", "GET", "/v1/nothing", nil, 404},
 		{"wrong method", "GET", "/v1/reload", nil, 405},
 		{"not JSON", "POST", "/v1/explain", strings.NewReader("{"), 400},
+		{"order is not JSON", "POST", "/v1/order", strings.NewReader("["), 400},
 		{"explain too big", "POST", "/v1/explain", bytes.NewReader(make([]byte, maxRequest+1)), 413},
 		{"file too big", "POST", "/v1/reload", bytes.NewReader(make([]byte, maxFile+1)), 413},
 	} {
@@ -205,8 +224,8 @@ func TestBadRequests(t *testing.T) {
 			t.Errorf("%s: %s, want %d", row.name, r.Status, row.want)
 		}
 	}
-	if b.reloaded != nil {
-		t.Error("a bad request reached the backend")
+	if b.reloaded != nil || b.ordered != (OrderRequest{}) {
+		t.Error("a bad request reached the API")
 	}
 }
 
@@ -216,7 +235,7 @@ func TestStopWithARequestInFlight(t *testing.T) {
 	for _, heeds := range []bool{true, false} {
 		serving, stop := context.WithCancel(context.Background())
 		defer stop()
-		b := &backend{block: make(chan struct{}), release: serving.Done()}
+		b := &fakeAPI{block: make(chan struct{}), release: serving.Done()}
 		if !heeds {
 			never := make(chan struct{})
 			defer close(never)
@@ -230,7 +249,7 @@ func TestStopWithARequestInFlight(t *testing.T) {
 		done, answered := make(chan error, 1), make(chan error, 1)
 		go func() { done <- Serve(serving, l, b, slog.New(slog.DiscardHandler)) }()
 		go func() { _, err := NewClient(path).Status(context.Background()); answered <- err }()
-		<-b.block // the request is in the backend
+		<-b.block // the request is in the API
 
 		stop()
 		for _, end := range []struct {

@@ -10,16 +10,22 @@ import (
 	"clearway/internal/config"
 )
 
-// Backend is what the API offers. The daemon implements it; so does [Client],
-// by asking the daemon. All methods may be called concurrently.
-type Backend interface {
+// API is what the daemon offers. The daemon implements it; so does [Client], by
+// asking the daemon. All methods may be called concurrently.
+type API interface {
 	Status(context.Context) (Status, error)
+	// Services lists the services by name.
+	Services(context.Context) ([]Service, error)
 	// Routes lists the kernel's routes. An error comes last.
 	Routes(context.Context) iter.Seq2[Route, error]
 	Explain(context.Context, ExplainRequest) (Explanation, error)
-	// Reload applies a configuration file's bytes, or the daemon's own file
-	// again when there are none. On any error the old state stays whole.
-	Reload(ctx context.Context, file []byte) (Reload, error)
+	// Plan tells what Reload would do, and changes nothing.
+	Plan(ctx context.Context, file []byte) (Plan, error)
+	// Reload applies a configuration. On any error the old state stays whole.
+	Reload(context.Context, ReloadRequest) (Reload, error)
+	// Order gives a backend the operator's order. Given twice it changes
+	// nothing.
+	Order(context.Context, OrderRequest) (Ordered, error)
 }
 
 // Status is the data path and its daemon at one moment.
@@ -30,6 +36,7 @@ type Status struct {
 	Daemon        *Daemon       `json:"daemon,omitempty"`
 	Interfaces    []Interface   `json:"interfaces"`
 	L3            []L3Interface `json:"l3"`
+	Services      []Service     `json:"services"` // by name
 	Warnings      []Warning     `json:"warnings"`
 }
 
@@ -115,6 +122,14 @@ type Route struct {
 	Linux string `json:"linux"`
 }
 
+// ReloadRequest asks for a configuration to be applied.
+type ReloadRequest struct {
+	File []byte // its bytes; none: the daemon's own file, read again
+	// Now makes a new table size, seed or affinity hold at once, which moves
+	// flows, and not only after they have been recorded.
+	Now bool
+}
+
 // Reload is the outcome of a reload.
 type Reload struct {
 	Generation int       `json:"generation"`
@@ -133,14 +148,16 @@ type ExplainRequest struct {
 
 // Explanation is the way of one frame through the pipeline.
 type Explanation struct {
-	Verdict     string  `json:"verdict"` // pass, drop, redirect, tx or aborted
+	Verdict     string  `json:"verdict"` // pass, drop, redirect, tx (back out of the ingress) or aborted
 	Reason      string  `json:"reason"`
 	Stages      []Stage `json:"stages"`  // up to the one that decided
 	Ingress     string  `json:"ingress"` // L3 interface; empty: none
 	Egress      string  `json:"egress"`  // L3 interface; empty: none
 	NextHop     string  `json:"next_hop"`
+	Service     string  `json:"service"` // that the packet is for; empty: none
+	Backend     string  `json:"backend"` // that it goes to; empty: none
 	InputHex    string  `json:"input_hex"`
-	OutputHex   string  `json:"output_hex"`   // empty unless forwarded
+	OutputHex   string  `json:"output_hex"`   // empty unless something leaves
 	KernelRoute string  `json:"kernel_route"` // what Linux itself answers for the packet
 }
 

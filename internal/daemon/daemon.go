@@ -20,6 +20,7 @@ import (
 	"clearway/dataplane"
 	"clearway/internal/config"
 	"clearway/internal/control"
+	"clearway/internal/health"
 )
 
 // Options are what a daemon is started with.
@@ -35,6 +36,8 @@ type Options struct {
 type world struct {
 	machine        Machine
 	open           func(dataplane.Config) (Dataplane, error)
+	newProber      func() (Prober, error)
+	newHealth      func(*slog.Logger) Health
 	notify         func(state string) error // the service manager
 	dropPrivileges func(extra []uint) error // capabilities to keep
 }
@@ -45,6 +48,8 @@ func Run(ctx context.Context, o Options) error {
 	err := run(ctx, o, world{
 		machine:        &kernel{},
 		open:           func(c dataplane.Config) (Dataplane, error) { return dataplane.Open(c) },
+		newProber:      func() (Prober, error) { return dataplane.NewProber() },
+		newHealth:      func(log *slog.Logger) Health { return health.New(log) },
 		notify:         notifySystemd,
 		dropPrivileges: dropPrivileges,
 	})
@@ -87,40 +92,47 @@ func run(ctx context.Context, o Options, w world) error {
 	if err != nil {
 		return err
 	}
-	b := &backend{version: o.Version, started: time.Now(), reconciler: &reconciler{
-		dataplane: d, machine: w.machine, offloads: newOffloads(c.Runtime.BPFFS, w.machine),
-		file: o.ConfigFile, log: log, level: level,
+	a := &api{version: o.Version, started: time.Now(), reconciler: &reconciler{
+		dataplane: d, machine: w.machine, health: w.newHealth(log), prober: startProber(w.newProber, log),
+		offloads: newOffloads(c.Runtime.BPFFS, w.machine), file: o.ConfigFile, log: log, level: level,
 		jobs: make(chan func(context.Context)), stopped: make(chan struct{}),
 	}}
-	if _, err := b.load(ctx, text); err != nil {
+	if a.prober != nil {
+		defer a.prober.Close()
+	}
+	if err := a.readFormer(); err != nil {
 		return err
 	}
-	if err := b.shed(ctx, w.dropPrivileges); err != nil {
+	if _, err := a.load(ctx, text, false); err != nil {
+		return err
+	}
+	if err := a.shed(ctx, w.dropPrivileges); err != nil {
 		return err
 	}
 	log.Info("started", "version", o.Version, "config", o.ConfigFile, "socket", c.Runtime.Socket, "metrics", cmp.Or(c.Runtime.Metrics, "off"))
-	err = serve(ctx, b, w, changes, hangups, socket, metrics)
+	err = serve(ctx, a, w, changes, hangups, socket, metrics)
 	log.Info("stopped; the data path goes on")
 	return err
 }
 
 // serve says that the daemon is ready, and does its tasks until ctx ends.
-func serve(ctx context.Context, b *backend, w world, changes <-chan struct{}, hangups <-chan os.Signal, socket, metrics net.Listener) error {
+func serve(ctx context.Context, a *api, w world, changes <-chan struct{}, hangups <-chan os.Signal, socket, metrics net.Listener) error {
 	tell := func(state string) {
 		if err := w.notify(state); err != nil {
-			b.log.Warn("could not tell the service manager", "error", err)
+			a.log.Warn("could not tell the service manager", "error", err)
 		}
 	}
 	tell(systemd.SdNotifyReady)
 	tasks := []task{
-		{"reconcile", func(ctx context.Context) error { return b.Run(ctx, changes) }},
-		{"control", func(ctx context.Context) error { return control.Serve(ctx, socket, b, b.log) }},
-		{"neighbours", func(ctx context.Context) error { return w.machine.RefreshNeighbours(ctx, b.log) }},
-		{"signals", func(ctx context.Context) error { return followSignals(ctx, b, hangups, tell) }},
+		{"reconcile", func(ctx context.Context) error { return a.Run(ctx, changes) }},
+		{"health", a.health.Run},
+		{"control", func(ctx context.Context) error { return control.Serve(ctx, socket, a, a.log) }},
+		{"neighbours", func(ctx context.Context) error { return w.machine.RefreshNeighbours(ctx, a.log) }},
+		{"signals", func(ctx context.Context) error { return followSignals(ctx, a, hangups, tell) }},
 	}
 	if metrics != nil {
 		tasks = append(tasks, task{"metrics", func(ctx context.Context) error {
-			return control.ServeMetrics(ctx, metrics, b, b.log)
+			return control.ServeMetrics(ctx, metrics, a, a.log)
 		}})
 	}
 	return runAll(ctx, tasks...)
@@ -146,7 +158,7 @@ func listenMetrics(address string) (net.Listener, error) {
 }
 
 // followSignals reloads on SIGHUP, and tells when the daemon stops.
-func followSignals(ctx context.Context, b *backend, hangups <-chan os.Signal, tell func(string)) error {
+func followSignals(ctx context.Context, a *api, hangups <-chan os.Signal, tell func(string)) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -155,13 +167,13 @@ func followSignals(ctx context.Context, b *backend, hangups <-chan os.Signal, te
 		case <-hangups:
 		}
 		tell(reloading())
-		done, err := b.Reload(ctx, nil)
+		done, err := a.Reload(ctx, control.ReloadRequest{})
 		tell(systemd.SdNotifyReady)
 		if err != nil {
-			logRefusal(b.log, err)
+			logRefusal(a.log, err)
 			continue
 		}
-		b.log.Info("reloaded", "changes", len(done.Changes), "generation", done.Generation)
+		a.log.Info("reloaded", "changes", len(done.Changes), "generation", done.Generation)
 	}
 }
 

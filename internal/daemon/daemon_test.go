@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -28,6 +29,8 @@ type instance struct {
 	*testing.T
 	dataplane *fakeDataplane
 	machine   *fakeMachine
+	health    *fakeHealth
+	prober    *fakeProber
 	dir       string
 	client    *control.Client
 	log       *lockedBuffer
@@ -44,7 +47,8 @@ forward: {allow: [198.51.100.0/24]}
 
 // newInstance prepares a daemon with a configuration, to be started.
 func newInstance(t *testing.T, text string) *instance {
-	i := &instance{T: t, dataplane: &fakeDataplane{}, machine: newFakeMachine("eth0", "eth1", "eth2"), dir: t.TempDir(),
+	i := &instance{T: t, dataplane: &fakeDataplane{}, machine: newFakeMachine("eth0", "eth1", "eth2"),
+		health: newFakeHealth(), prober: &fakeProber{}, dir: t.TempDir(),
 		log: &lockedBuffer{}, told: make(chan string, 100), done: make(chan struct{})}
 	i.client = control.NewClient(i.socket())
 	i.write(text)
@@ -71,6 +75,8 @@ func (i *instance) run(ctx context.Context) error {
 	return run(ctx, Options{ConfigFile: i.file(), Version: "test", Log: i.log}, world{
 		machine:        i.machine,
 		open:           func(dataplane.Config) (Dataplane, error) { return i.dataplane, nil },
+		newProber:      func() (Prober, error) { return i.prober, i.prober.missing },
+		newHealth:      func(*slog.Logger) Health { return i.health },
 		notify:         func(state string) error { i.told <- state; return nil },
 		dropPrivileges: func([]uint) error { return nil },
 	})

@@ -48,10 +48,14 @@ func explain(ctx context.Context, d Dataplane, m Machine, state dataplane.State,
 	e := control.Explanation{
 		Verdict: found.Verdict, Reason: found.Reason.String(), Stages: []control.Stage{},
 		Ingress: l3Name(state, found.Ingress), Egress: l3Name(state, found.Egress),
+		Service:  found.Service,
 		InputHex: hex.EncodeToString(frame), OutputHex: hex.EncodeToString(found.Output),
 	}
 	for _, s := range found.Stages {
 		e.Stages = append(e.Stages, control.Stage(s))
+	}
+	if found.Backend.IsValid() {
+		e.Backend = found.Backend.String()
 	}
 	if found.Output != nil {
 		e.NextHop = found.NextHop.String()

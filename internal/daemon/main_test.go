@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"iter"
 	"log/slog"
+	"net/netip"
 	"os"
 	"reflect"
 	"slices"
@@ -37,6 +38,10 @@ type fakeDataplane struct {
 	closed  bool
 	frame   []byte // of the last Explain
 	answer  dataplane.Explanation
+	former  []dataplane.ServiceStats // what Services tells before the first Apply
+	preview func(dataplane.State) dataplane.Changes
+	ticks   int
+	tickErr error
 }
 
 func (d *fakeDataplane) Apply(_ context.Context, s dataplane.State) (dataplane.Changes, error) {
@@ -54,6 +59,37 @@ func (d *fakeDataplane) Apply(_ context.Context, s dataplane.State) (dataplane.C
 	}
 	d.applied = append(d.applied, s)
 	return changes, nil
+}
+
+func (d *fakeDataplane) Preview(s dataplane.State) (dataplane.Changes, error) {
+	return d.preview(s), nil
+}
+
+func (d *fakeDataplane) Tick(context.Context) (dataplane.Changes, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ticks++
+	return dataplane.Changes{}, d.tickErr
+}
+
+func (d *fakeDataplane) Services() (stats []dataplane.ServiceStats, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.applied) == 0 && d.former == nil {
+		return nil, dataplane.ErrNotLoaded
+	}
+	if len(d.applied) == 0 {
+		return d.former, nil
+	}
+	for _, s := range d.last().Services {
+		one := dataplane.ServiceStats{Name: s.Name, Address: s.Address, Protocol: s.Protocol, Ports: s.Ports, TableSize: s.TableSize, TrackFull: 3}
+		for _, b := range s.Backends {
+			one.Backends = append(one.Backends, dataplane.BackendStats{Address: b.Address, Weight: b.Weight, State: b.State, Order: b.Order,
+				Alive: b.Alive, Accept: b.Accept, Sent: dataplane.Counter{Packets: 7, Bytes: 700}})
+		}
+		stats = append(stats, one)
+	}
+	return stats, nil
 }
 
 func (d *fakeDataplane) Stats() (dataplane.Stats, error) {
@@ -138,6 +174,15 @@ func (m *fakeMachine) Read(context.Context) (netstate.View, error) {
 	}
 	m.looks++
 	return v, nil
+}
+
+// NextHops finds all backends behind eth1.
+func (m *fakeMachine) NextHops(_ context.Context, addresses []netip.Addr) (map[netip.Addr]netstate.NextHop, error) {
+	hops := make(map[netip.Addr]netstate.NextHop)
+	for _, a := range addresses {
+		hops[a] = netstate.NextHop{Egress: 2, Ethernet: true, Gateway: a, Source: netip.MustParseAddr("192.0.2.1"), MAC: dataplane.MAC{2, 0, 0, 0, 0, 0xee}, MTU: 1500}
+	}
+	return hops, nil
 }
 
 func (m *fakeMachine) Watch(context.Context, *slog.Logger) (<-chan struct{}, error) {

@@ -39,16 +39,26 @@ func OpenPins(bpffs, version string) (*Pins, error) {
 // Close lets go of the pins and changes nothing.
 func (p *Pins) Close() error { return p.dataplane.Close() }
 
-// Status is control.Backend's, without a daemon in it.
+// Status is control.API's, without a daemon in it.
 func (p *Pins) Status(ctx context.Context) (control.Status, error) {
 	stats, state, err := p.read(ctx)
 	if err != nil {
 		return control.Status{}, err
 	}
-	return statusOf(p.version, stats, state), nil
+	s := statusOf(p.version, stats, state)
+	if s.Services, err = p.Services(ctx); err != nil { // of another version, which counts ports all the same
+		s.Warnings = append(s.Warnings, control.Warning{Place: "services", Text: err.Error()})
+	}
+	return s, nil
 }
 
-// Routes is control.Backend's.
+// Services is control.API's, without the health of backends.
+func (p *Pins) Services(context.Context) ([]control.Service, error) {
+	services, err := p.dataplane.Services()
+	return servicesOf(services, nil), err
+}
+
+// Routes is control.API's.
 func (p *Pins) Routes(ctx context.Context) iter.Seq2[control.Route, error] {
 	_, state, err := p.read(ctx)
 	if err != nil {
@@ -57,7 +67,7 @@ func (p *Pins) Routes(ctx context.Context) iter.Seq2[control.Route, error] {
 	return routesOf(ctx, p.machine, state)
 }
 
-// Explain is control.Backend's.
+// Explain is control.API's.
 func (p *Pins) Explain(ctx context.Context, q control.ExplainRequest) (control.Explanation, error) {
 	_, state, err := p.read(ctx)
 	if err != nil {

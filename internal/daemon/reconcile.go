@@ -5,26 +5,28 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
-	"slices"
 	"sync"
 	"time"
 
 	"clearway/dataplane"
 	"clearway/internal/config"
 	"clearway/internal/control"
-	"clearway/internal/netstate"
-	"clearway/internal/plan"
+	"clearway/internal/health"
 )
 
-// How long a change of the machine that could not be followed waits for the
-// next try, which doubles each time.
 const (
+	// How long a change of the machine that could not be followed waits for the
+	// next try, which doubles each time.
 	firstRetry = time.Second
 	lastRetry  = time.Minute
+	// tickEvery is how often the data path gets to know the time.
+	tickEvery = time.Second
+	// gather is how long a change of a backend's health waits for others: at a
+	// start, or when a rack goes, many come together, and each table in between
+	// would move flows.
+	gather = 100 * time.Millisecond
 )
 
 // errStopping answers whoever asks a loop that has ended.
@@ -34,6 +36,8 @@ var errStopping = &control.Error{Code: http.StatusServiceUnavailable, Message: "
 type reconciler struct {
 	dataplane Dataplane
 	machine   Machine
+	health    Health
+	prober    Prober // nil where the kernel can't steer health checks
 	offloads  offloads
 	file      string // the configuration
 	log       *slog.Logger
@@ -43,10 +47,14 @@ type reconciler struct {
 	stopped chan struct{}              // closed when the loop has ended
 
 	// The loop's own.
-	good    *config.Config    // the last one that was applied
-	notes   []control.Warning // on its text
-	runtime config.Runtime    // of the first one
-	again   bool              // the machine is to be looked at once more: see apply
+	good     *config.Config                 // the last one that was applied
+	orders   map[health.Key]dataplane.Order // that are in force
+	former   health.View                    // what the data path last knew of backends
+	notes    []control.Warning              // on the text of good
+	runtime  config.Runtime                 // of the first one
+	again    bool                           // the machine is to be looked at once more: see apply
+	unprobed error                          // why some health checks are not steered
+	tickErr  string                         // that was logged last
 
 	mu    sync.Mutex
 	shown shown // guarded by mu
@@ -64,7 +72,9 @@ type shown struct {
 // Run follows changes until ctx ends.
 func (r *reconciler) Run(ctx context.Context, changes <-chan struct{}) error {
 	defer close(r.stopped)
-	var retry <-chan time.Time
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	var retry, gathered <-chan time.Time
 	wait := firstRetry
 	for {
 		if !r.again {
@@ -74,6 +84,15 @@ func (r *reconciler) Run(ctx context.Context, changes <-chan struct{}) error {
 			case job := <-r.jobs:
 				job(ctx)
 				continue
+			case <-tick.C:
+				r.tick(ctx)
+				continue
+			case <-r.health.Changes():
+				if gathered == nil {
+					gathered = time.After(gather)
+				}
+				continue
+			case <-gathered:
 			case _, ok := <-changes:
 				if !ok && ctx.Err() == nil {
 					return errors.New("the watch of the kernel's network state has ended")
@@ -83,117 +102,52 @@ func (r *reconciler) Run(ctx context.Context, changes <-chan struct{}) error {
 				wait = min(2*wait, lastRetry)
 			}
 		}
-		r.again, retry = false, nil
+		r.again, retry, gathered = false, nil, nil
 		if r.follow(ctx) != nil {
 			retry = time.After(wait)
 		}
 	}
 }
 
-// follow brings the data path up to date with the machine. Configured
-// interfaces may be missing, or unfit to be ports: they come back.
+// follow brings the data path up to date with the machine and the backends'
+// health. Configured interfaces may be missing, or unfit to be ports: they come
+// back.
 func (r *reconciler) follow(ctx context.Context) error {
-	view, err := r.machine.Read(ctx)
-	if err == nil {
-		state, found, unfit := plan.Build(plan.Input{Config: r.good, View: view})
-		warnings := append(planWarnings(found), unfitWarnings(unfit)...)
-		err = r.applyAttachable(ctx, view, state, append(warnings, r.notes...))
-	} else {
+	p, err := r.replan(ctx, r.orders)
+	if err != nil {
 		r.note(err)
+	} else {
+		var refused error
+		_, refused, err = r.applyAttachable(ctx, p)
+		err = errors.Join(refused, err, r.unprobed)
 	}
 	if ctx.Err() != nil {
 		return nil
 	}
 	if err != nil {
-		r.log.Error("could not follow all changes of the network", "error", err)
+		r.log.Error("could not follow all changes", "error", err)
 	}
 	return err
 }
 
-// applyAttachable applies state without those ports that can't be attached, and
-// returns why: a device that came back with another's program on it must not
-// keep the data path from all other changes.
-func (r *reconciler) applyAttachable(ctx context.Context, view netstate.View, state dataplane.State, warnings []control.Warning) error {
-	_, err := r.apply(ctx, r.good, view, state, warnings)
-	var refused *dataplane.AttachError
-	if !errors.As(err, &refused) {
-		return err
+// tick lets the data path do what time alone brings about.
+func (r *reconciler) tick(ctx context.Context) {
+	changes, err := r.dataplane.Tick(ctx)
+	r.logChanges(changes)
+	text := ""
+	if err != nil && ctx.Err() == nil {
+		text = err.Error()
 	}
-	rest := state
-	rest.Ports = slices.DeleteFunc(slices.Clone(state.Ports), func(p dataplane.Port) bool { return p.Name == refused.Interface })
-	if len(rest.Ports) == len(state.Ports) {
-		return err
+	if text != "" && text != r.tickErr {
+		r.log.Error("flows can't be kept up with time; trying again every second", "error", err)
 	}
-	warnings = append(warnings, control.Warning{Place: refused.Interface, Text: err.Error()})
-	return errors.Join(err, r.applyAttachable(ctx, view, rest, warnings))
+	r.tickErr = text
 }
 
-// load applies the text of a configuration. All of its interfaces must exist
-// and be fit to be ports.
-func (r *reconciler) load(ctx context.Context, text []byte) (control.Reload, error) {
-	view, err := r.machine.Read(ctx)
-	if err != nil {
-		return control.Reload{}, r.note(err)
-	}
-	c, problems := config.Check(text, func(name string) bool { return view.ByName(name) != nil })
-	if problems.HasErrors() {
-		refusal := control.Invalidf("the configuration has errors; nothing was changed")
-		refusal.Problems = control.FromConfig(problems)
-		return control.Reload{}, r.note(refusal)
-	}
-	state, found, err := plan.Build(plan.Input{Config: c, View: view})
-	if err != nil {
-		return control.Reload{}, r.note(err)
-	}
-	if r.good == nil {
-		r.runtime = c.Runtime
-	}
-	notes := append(needRestart(r.runtime, c.Runtime), textWarnings(problems)...)
-	warnings := append(planWarnings(found), notes...)
-	changes, err := r.apply(ctx, c, view, state, warnings)
-	if err != nil {
-		return control.Reload{}, err
-	}
-	r.notes = notes
-	r.level.Set(c.Runtime.Log)
-	return control.Reload{Generation: changes.Generation, Changes: changes.Lines, Warnings: warnings}, nil
-}
-
-// apply makes the data path state, which was planned from c and view, and c the
-// last good configuration. On an error everything stays as it was.
-func (r *reconciler) apply(ctx context.Context, c *config.Config, view netstate.View, state dataplane.State, warnings []control.Warning) (dataplane.Changes, error) {
-	undo, err := r.offloads.off(plan.Offloads(c, view))
-	if err != nil {
-		return dataplane.Changes{}, r.note(err)
-	}
-	changes, err := r.dataplane.Apply(ctx, state)
-	if err != nil {
-		return dataplane.Changes{}, r.note(errors.Join(nameForeign(err, view), undo()))
-	}
-	r.good = c
-	// What was attached may let more devices take frames, which nothing announces.
-	r.again = view.RedirectGuessed && len(changes.Lines) > 0
-	if err := r.offloads.restoreExcept(state.Ports); err != nil {
-		r.log.Error("could not restore an offload", "error", err)
-	}
+func (r *reconciler) logChanges(changes dataplane.Changes) {
 	for _, line := range changes.Lines {
 		r.log.Info("changed", "what", line, "generation", changes.Generation)
 	}
-	r.show(c, state, warnings)
-	return changes, nil
-}
-
-// nameForeign adds to an error of attaching which program is in the way.
-func nameForeign(err error, view netstate.View) error {
-	var attach *dataplane.AttachError
-	if !errors.As(err, &attach) || !attach.Foreign {
-		return err
-	}
-	link := view.ByName(attach.Interface)
-	if link == nil || link.Program == 0 {
-		return err
-	}
-	return fmt.Errorf("%w: it is %s", err, dataplane.DescribeProgram(link.Program))
 }
 
 // note records a failed apply and returns its error.
@@ -251,13 +205,4 @@ func (r *reconciler) do(ctx context.Context, job func(context.Context)) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// readFile reads the configuration file.
-func (r *reconciler) readFile() ([]byte, error) {
-	text, err := os.ReadFile(r.file)
-	if err != nil {
-		return nil, r.note(control.Invalidf("reading the configuration: %v", err))
-	}
-	return text, nil
 }

@@ -27,7 +27,7 @@ func TestReload(t *testing.T) {
 	i := newInstance(t, twoPorts).start()
 	ctx := context.Background()
 
-	done, err := i.client.Reload(ctx, []byte(i.config("interfaces: [{name: eth1}]")))
+	done, err := i.client.Reload(ctx, control.ReloadRequest{File: []byte(i.config("interfaces: [{name: eth1}]"))})
 	if err != nil || done.Generation != 2 || !slices.Equal(done.Changes, []string{"1 ports"}) {
 		t.Errorf("reload: %+v, %v", done, err)
 	}
@@ -35,7 +35,7 @@ func TestReload(t *testing.T) {
 		t.Errorf("after a reload the ports are %v", got)
 	}
 	// Without bytes the daemon reads its own file.
-	if _, err := i.client.Reload(ctx, nil); err != nil {
+	if _, err := i.client.Reload(ctx, control.ReloadRequest{}); err != nil {
 		t.Error(err)
 	}
 	if got := i.dataplane.ports(); !slices.Equal(got, []string{"eth0", "eth1"}) {
@@ -65,7 +65,7 @@ func TestFailedReloadKeepsTheOldState(t *testing.T) {
 			i.start()
 			i.dataplane.setFail(row.apply)
 
-			_, err := i.client.Reload(context.Background(), []byte(i.config(row.text)))
+			_, err := i.client.Reload(context.Background(), control.ReloadRequest{File: []byte(i.config(row.text))})
 			var refusal *control.Error
 			if !errors.As(err, &refusal) || len(refusal.Problems) != row.problems {
 				t.Fatalf("reload: %#v, want an *Error with %d problems", err, row.problems)
@@ -126,7 +126,7 @@ func TestInterfaceBecomesUnfit(t *testing.T) {
 func TestFollowsBesideAPortThatIsRefused(t *testing.T) {
 	d, m := &fakeDataplane{}, newFakeMachine("eth0", "eth1")
 	r := newReconciler(d, m, t.TempDir())
-	if _, err := r.load(t.Context(), []byte(twoPorts)); err != nil {
+	if _, err := r.load(t.Context(), []byte(twoPorts), false); err != nil {
 		t.Fatal(err)
 	}
 	d.refuse = "eth1"
@@ -154,7 +154,7 @@ func TestLooksAgainWhereRedirectsAreGuessed(t *testing.T) {
 		m.guesses = true
 		r := newReconciler(d, m, dir)
 		ctx, cancel := context.WithCancel(t.Context())
-		if _, err := r.load(ctx, []byte(twoPorts)); err != nil {
+		if _, err := r.load(ctx, []byte(twoPorts), false); err != nil {
 			t.Fatal(err)
 		}
 		go r.Run(ctx, make(chan struct{}))
@@ -177,7 +177,7 @@ func TestRetry(t *testing.T) {
 		d, m := &fakeDataplane{}, newFakeMachine("eth0", "eth1")
 		r := newReconciler(d, m, dir)
 		ctx, cancel := context.WithCancel(t.Context())
-		if _, err := r.load(ctx, []byte(twoPorts)); err != nil {
+		if _, err := r.load(ctx, []byte(twoPorts), false); err != nil {
 			t.Fatal(err)
 		}
 		m.changes = make(chan struct{}, 1) // of this bubble
@@ -210,7 +210,7 @@ func TestRetry(t *testing.T) {
 }
 
 func newReconciler(d Dataplane, m Machine, dir string) *reconciler {
-	return &reconciler{dataplane: d, machine: m, offloads: newOffloads(dir, m), log: slog.New(slog.DiscardHandler),
+	return &reconciler{dataplane: d, machine: m, health: newFakeHealth(), offloads: newOffloads(dir, m), log: slog.New(slog.DiscardHandler),
 		level: new(slog.LevelVar), jobs: make(chan func(context.Context)), stopped: make(chan struct{})}
 }
 
@@ -229,7 +229,7 @@ func TestVLANOffload(t *testing.T) {
 	if _, err := os.Stat(record); err != nil || stripped() {
 		t.Errorf("eth1, with a VLAN: stripping %v, record: %v", stripped(), err)
 	}
-	if _, err := i.client.Reload(context.Background(), []byte(i.config("interfaces: [{name: eth0}]"))); err != nil {
+	if _, err := i.client.Reload(context.Background(), control.ReloadRequest{File: []byte(i.config("interfaces: [{name: eth0}]"))}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(record); !errors.Is(err, os.ErrNotExist) || !stripped() {
@@ -237,7 +237,7 @@ func TestVLANOffload(t *testing.T) {
 	}
 	// A failing apply takes back what was done for it.
 	i.dataplane.setFail(errors.New("busy"))
-	if _, err := i.client.Reload(context.Background(), []byte(i.config(twoPorts))); err == nil {
+	if _, err := i.client.Reload(context.Background(), control.ReloadRequest{File: []byte(i.config(twoPorts))}); err == nil {
 		t.Fatal("a failing apply was reported as done")
 	}
 	if _, err := os.Stat(record); !errors.Is(err, os.ErrNotExist) || !stripped() {
@@ -288,7 +288,7 @@ func TestWarnings(t *testing.T) {
 func TestReloadSetsTheLogLevel(t *testing.T) {
 	r := newReconciler(&fakeDataplane{}, newFakeMachine("eth0", "eth1"), t.TempDir())
 	for _, level := range []string{"debug", "error"} {
-		if _, err := r.load(t.Context(), []byte("runtime: {log: "+level+"}\n"+twoPorts)); err != nil {
+		if _, err := r.load(t.Context(), []byte("runtime: {log: "+level+"}\n"+twoPorts), false); err != nil {
 			t.Fatal(err)
 		}
 		if got := strings.ToLower(r.level.Level().String()); got != level {

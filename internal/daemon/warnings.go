@@ -29,17 +29,34 @@ func planWarnings(found []plan.Warning) []control.Warning {
 	return all
 }
 
+// errorsIn are those that were joined, also from joined ones.
+func errorsIn(err error) (all []error) {
+	joined, ok := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+		return nil
+	case !ok:
+		return []error{err}
+	}
+	for _, one := range joined.Unwrap() {
+		all = append(all, errorsIn(one)...)
+	}
+	return all
+}
+
+// unprobedWarnings are the errors of steering health checks.
+func unprobedWarnings(err error) []control.Warning {
+	var warnings []control.Warning
+	for _, err := range errorsIn(err) {
+		warnings = append(warnings, control.Warning{Place: "health checks", Text: err.Error()})
+	}
+	return warnings
+}
+
 // unfitWarnings are the errors of ports and backends that plan.Build left out.
 func unfitWarnings(err error) []control.Warning {
-	if err == nil {
-		return nil
-	}
-	all := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		all = joined.Unwrap()
-	}
 	var warnings []control.Warning
-	for _, err := range all {
+	for _, err := range errorsIn(err) {
 		place := "interfaces"
 		var unfit *plan.PortError
 		var refused *plan.BackendError
