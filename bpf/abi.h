@@ -78,11 +78,12 @@ enum class_bit {
 };
 
 /*
- * An entry of the prefix table (package lpm): a child block, or what is known
- * of the addresses below: class bits 0-7; index 8-30, with CLASS_SERVICE of an
- * address, else of an mss_rule.
+ * An entry of the prefix table (package lpm): the number of a child block or of
+ * a shortcut, or what is known of the addresses below: class bits 0-7; index 8-30,
+ * with CLASS_SERVICE of an address, else of an mss_rule.
  */
 #define PREFIX_CHILD 0x80000000u
+#define PREFIX_SHORTCUT 0x40000000u	/* with PREFIX_CHILD */
 #define PREFIX_BLOCK_WORDS 256
 #define PREFIX_ROOT4 0		/* 256 blocks: the first two bytes of an address */
 #define PREFIX_ROOT6 256	/* 256 blocks likewise */
@@ -90,6 +91,22 @@ enum class_bit {
 
 struct prefix_block {
 	__u32 word[PREFIX_BLOCK_WORDS];
+};
+
+/*
+ * One step past child blocks of IPv6 in which all addresses but those that agree
+ * with it find the same.
+ */
+#define PREFIX_LEAST_NEXT 12
+
+struct prefix_shortcut {
+	__u64 first;		/* half of an address, as a number, */
+	__u64 last;		/* the other one, */
+	__u64 mask;		/* and the bits of that in which addresses must agree */
+	__u32 inside;		/* entry for those that do, never another shortcut */
+	__u32 outside;		/* for all others, never a child */
+	__u32 next;		/* byte of the address that goes on after inside, PREFIX_LEAST_NEXT or more */
+	__u32 block;		/* the first one; control plane only */
 };
 
 /* A VLAN or untagged network on a port, as packets arrive. */

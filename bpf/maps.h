@@ -32,6 +32,15 @@ struct {
 	__type(value, struct prefix_block);
 } prefixes SEC(".maps");
 
+/* Shortcuts in it, likewise. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct prefix_shortcut);
+} prefix_shortcuts SEC(".maps");
+
 /* Lists of MSS rules; 0 ends a list. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -22,7 +22,7 @@ type generation struct {
 	sizes  sizes
 	coll   *ebpf.Collection
 	table  *lpm.Table
-	memory []byte // of the map prefixes
+	memory [][]byte // of the maps prefixes and prefix_shortcuts
 	image  *image
 }
 
@@ -90,14 +90,28 @@ func pinCopy(m *ebpf.Map, pin string) error {
 // mapPrefixes maps the prefix table into this process, where package lpm
 // changes it in place.
 func (g *generation) mapPrefixes() error {
-	m := g.coll.Maps["prefixes"]
-	memory, err := unix.Mmap(m.FD(), 0, g.sizes.Blocks*lpm.BlockWords*4, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	words, err := mapArray[uint32](g, "prefixes", g.sizes.Blocks*lpm.BlockWords)
 	if err != nil {
-		return advise("mapping the prefix table", err)
+		return err
 	}
-	g.memory = memory
-	g.table, err = lpm.New(unsafe.Slice((*uint32)(unsafe.Pointer(&memory[0])), len(memory)/4))
+	shortcuts, err := mapArray[lpm.Shortcut](g, "prefix_shortcuts", g.sizes.shortcuts())
+	if err != nil {
+		return err
+	}
+	g.table, err = lpm.New(words, shortcuts)
 	return err
+}
+
+// mapArray maps the values of a map that lie close together, as those do whose
+// size is a multiple of 8.
+func mapArray[V any](g *generation, name string, n int) ([]V, error) {
+	var v V
+	memory, err := unix.Mmap(g.maps(name).FD(), 0, n*int(unsafe.Sizeof(v)), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, advise("mapping "+name, err)
+	}
+	g.memory = append(g.memory, memory)
+	return unsafe.Slice((*V)(unsafe.Pointer(&memory[0])), n), nil
 }
 
 func (g *generation) decide() *ebpf.Program      { return g.coll.Programs["decide"] }
@@ -105,11 +119,11 @@ func (g *generation) maps(name string) *ebpf.Map { return g.coll.Maps[name] }
 
 // close releases what this process holds; the pins stay.
 func (g *generation) close() {
-	if g.memory != nil {
-		g.table = nil
-		unix.Munmap(g.memory)
-		g.memory = nil
+	g.table = nil // its memory goes
+	for _, memory := range g.memory {
+		unix.Munmap(memory)
 	}
+	g.memory = nil
 	g.coll.Close()
 }
 

@@ -42,7 +42,8 @@ func typeText(t btf.Type) string {
 
 // balanceMaps are those that the registry is read back from, or whose records go
 // over to the next generation.
-var balanceMaps = []string{"services", "service_notes", "backends", "tables", "flows", "flows_lru", "service_counters", "backend_counters"}
+var balanceMaps = []string{"services", "service_notes", "backends", "tables", "flows", "flows_lru", "service_counters", "backend_counters",
+	"prefix_shortcuts"}
 
 // balanceLayout identifies what the records of those maps are like, whatever
 // their sizes.

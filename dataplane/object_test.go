@@ -13,6 +13,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
+
+	"clearway/lpm"
 )
 
 // mostStack and mostVerified bound what a program may grow to: the first is a
@@ -177,7 +179,7 @@ func TestObjectPadding(t *testing.T) {
 			checkPadding(t, name+" variable "+v, s.Type, walked)
 		}
 	}
-	for _, shared := range []string{"port", "l3", "vlan_block", "prefix_block", "mss_rule", "egress", "bpf_devmap_val",
+	for _, shared := range []string{"port", "l3", "vlan_block", "prefix_block", "prefix_shortcut", "mss_rule", "egress", "bpf_devmap_val",
 		"counter", "port_counters", "scratch", "mutation", "bpf_fib_lookup", "settings", "trace", "address", "service_port",
 		"service_port_key", "service", "service_note", "table_block", "backend", "flow_key", "flow", "service_counters",
 		"balance_settings", "clock"} {
@@ -225,17 +227,18 @@ func TestObjectGoTypes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, size := range map[string]uintptr{
-		"port":           unsafe.Sizeof(pipelinePort{}),
-		"l3":             unsafe.Sizeof(pipelineL3{}),
-		"vlan_block":     unsafe.Sizeof(pipelineVlanBlock{}),
-		"prefix_block":   unsafe.Sizeof(pipelinePrefixBlock{}),
-		"mss_rule":       unsafe.Sizeof(pipelineMssRule{}),
-		"egress":         unsafe.Sizeof(pipelineEgress{}),
-		"bpf_devmap_val": unsafe.Sizeof(pipelineBpfDevmapVal{}),
-		"port_counters":  unsafe.Sizeof(pipelinePortCounters{}),
-		"scratch":        unsafe.Sizeof(pipelineScratch{}),
-		"settings":       unsafe.Sizeof(pipelineSettings{}),
-		"trace":          unsafe.Sizeof(pipelineTrace{}),
+		"port":            unsafe.Sizeof(pipelinePort{}),
+		"l3":              unsafe.Sizeof(pipelineL3{}),
+		"vlan_block":      unsafe.Sizeof(pipelineVlanBlock{}),
+		"prefix_block":    unsafe.Sizeof(pipelinePrefixBlock{}),
+		"prefix_shortcut": unsafe.Sizeof(lpm.Shortcut{}),
+		"mss_rule":        unsafe.Sizeof(pipelineMssRule{}),
+		"egress":          unsafe.Sizeof(pipelineEgress{}),
+		"bpf_devmap_val":  unsafe.Sizeof(pipelineBpfDevmapVal{}),
+		"port_counters":   unsafe.Sizeof(pipelinePortCounters{}),
+		"scratch":         unsafe.Sizeof(pipelineScratch{}),
+		"settings":        unsafe.Sizeof(pipelineSettings{}),
+		"trace":           unsafe.Sizeof(pipelineTrace{}),
 
 		"address":          unsafe.Sizeof(pipelineAddress{}),
 		"service_port_key": unsafe.Sizeof(pipelineServicePortKey{}),

@@ -203,6 +203,17 @@ type pipelinePrefixBlock struct {
 	Word [256]uint32
 }
 
+type pipelinePrefixShortcut struct {
+	_       structs.HostLayout
+	First   uint64
+	Last    uint64
+	Mask    uint64
+	Inside  uint32
+	Outside uint32
+	Next    uint32
+	Block   uint32
+}
+
 type pipelineReason uint32
 
 const (
@@ -409,6 +420,7 @@ const (
 	pipelineMapL3s             = "l3s"
 	pipelineMapMssRules        = "mss_rules"
 	pipelineMapPorts           = "ports"
+	pipelineMapPrefixShortcuts = "prefix_shortcuts"
 	pipelineMapPrefixes        = "prefixes"
 	pipelineMapPrograms        = "programs"
 	pipelineMapScratches       = "scratches"
@@ -491,6 +503,7 @@ type pipelineMapSpecs struct {
 	L3s             *ebpf.MapSpec `ebpf:"l3s"`
 	MssRules        *ebpf.MapSpec `ebpf:"mss_rules"`
 	Ports           *ebpf.MapSpec `ebpf:"ports"`
+	PrefixShortcuts *ebpf.MapSpec `ebpf:"prefix_shortcuts"`
 	Prefixes        *ebpf.MapSpec `ebpf:"prefixes"`
 	Programs        *ebpf.MapSpec `ebpf:"programs"`
 	Scratches       *ebpf.MapSpec `ebpf:"scratches"`
@@ -547,6 +560,7 @@ type pipelineMaps struct {
 	L3s             *ebpf.Map `ebpf:"l3s"`
 	MssRules        *ebpf.Map `ebpf:"mss_rules"`
 	Ports           *ebpf.Map `ebpf:"ports"`
+	PrefixShortcuts *ebpf.Map `ebpf:"prefix_shortcuts"`
 	Prefixes        *ebpf.Map `ebpf:"prefixes"`
 	Programs        *ebpf.Map `ebpf:"programs"`
 	Scratches       *ebpf.Map `ebpf:"scratches"`
@@ -571,6 +585,7 @@ func (m *pipelineMaps) Close() error {
 		m.L3s,
 		m.MssRules,
 		m.Ports,
+		m.PrefixShortcuts,
 		m.Prefixes,
 		m.Programs,
 		m.Scratches,

@@ -37,18 +37,19 @@ func (r root) readRegistry(m *manifest, now time.Duration) (registry, error) {
 	if err != nil {
 		return registry{}, err
 	}
-	reader := registryReader{root: r, generation: m.Generation, now: now, maps: map[string]*ebpf.Map{}}
-	defer reader.close()
-	if err := reader.open("services", "service_notes", "backends", "tables", "addresses", "service_ports", "prefixes"); err != nil {
-		return registry{}, err
-	}
 	if m.Balance != layout {
 		return registry{}, errLayout
+	}
+	reader := registryReader{root: r, generation: m.Generation, now: now, maps: map[string]*ebpf.Map{}}
+	defer reader.close()
+	if err := reader.open("services", "service_notes", "backends", "tables", "addresses", "service_ports", "prefixes", "prefix_shortcuts"); err != nil {
+		return registry{}, err
 	}
 	return reader.read()
 }
 
-// errLayout: services, their tables or flow records are kept in another way.
+// errLayout: services, their tables or flow records are kept in another way, or
+// found in another way.
 var errLayout = errors.New("its services, tables and flow records are laid out in another way: only without services (detach, or a configuration without them) can one follow the other")
 
 func (r *registryReader) open(names ...string) error {
@@ -225,7 +226,7 @@ func (r *registryReader) live(one *registered) bool {
 	return false
 }
 
-// lookUp walks the prefix table as the programs do.
+// lookUp walks the prefix table as the programs do, but for the shortcuts.
 func (r *registryReader) lookUp(a netip.Addr) (word uint32, err error) {
 	b := a.AsSlice()
 	root := uint32(lpm.Root4)
@@ -237,8 +238,16 @@ func (r *registryReader) lookUp(a netip.Addr) (word uint32, err error) {
 		if word&lpm.Child == 0 {
 			return word, nil
 		}
+		number := word &^ lpm.Child
+		if number&lpm.ByShortcut != 0 {
+			var s lpm.Shortcut
+			if err := r.maps["prefix_shortcuts"].Lookup(number&^lpm.ByShortcut, &s); err != nil {
+				return 0, err
+			}
+			number = s.Block
+		}
 		var block pipelinePrefixBlock
-		if err := r.maps["prefixes"].Lookup(word&^lpm.Child, &block); err != nil {
+		if err := r.maps["prefixes"].Lookup(number, &block); err != nil {
 			return 0, err
 		}
 		word = block.Word[index]

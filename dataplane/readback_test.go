@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unsafe"
 
 	"github.com/cilium/ebpf"
 	gocmp "github.com/google/go-cmp/cmp"
@@ -119,16 +118,21 @@ func readDevices(t *testing.T, m *ebpf.Map) map[uint32]uint32 {
 // readPrefixes walks the whole table and tells from which address on what holds.
 func readPrefixes(t *testing.T, d *Dataplane) []string {
 	t.Helper()
-	words := unsafe.Slice((*uint32)(unsafe.Pointer(&d.gen.memory[0])), len(d.gen.memory)/4)
+	blocks := readArray[pipelinePrefixBlock](t, d.gen.maps("prefixes"))
+	shortcuts := readArray[pipelinePrefixShortcut](t, d.gen.maps("prefix_shortcuts"))
 	rules := readArray[pipelineMssRule](t, d.gen.maps("mss_rules"))
 	var lines []string
 	last := ""
 	var walk func(block uint32, address []byte, size int)
 	walk = func(block uint32, address []byte, size int) {
-		for i, word := range words[block*lpm.BlockWords:][:lpm.BlockWords] {
+		for i, word := range blocks[block].Word {
 			at := append(slices.Clone(address), byte(i))
 			if word&lpm.Child != 0 {
-				walk(word&^lpm.Child, at, size)
+				child := word &^ lpm.Child
+				if child&lpm.ByShortcut != 0 {
+					child = shortcuts[child&^lpm.ByShortcut].Block
+				}
+				walk(child, at, size)
 				continue
 			}
 			if word&uint32(pipelineClassBitCLASS_SERVICE) != 0 {

@@ -182,6 +182,7 @@ func (d *Dataplane) switchSteps(t *transaction, s State, next *successor, before
 	if err := next.gen.write(t, &image{}, next.image); err != nil {
 		return err
 	}
+	next.gen.table.Reclaim() // no port runs it yet; this makes the shortcuts
 	if err := d.noteTry(t, next, before); err != nil {
 		return err
 	}

@@ -64,6 +64,9 @@ func wantedSizes(s State, present sizes, g *registry) sizes {
 		balanceSizes: wantedBalanceSizes(s, present.balanceSizes, g)}
 }
 
+// shortcuts is how many a prefix table of that size can have.
+func (s sizes) shortcuts() int { return s.Blocks / lpm.LeastChain }
+
 // ruleEntries and blockEntries keep what the present generation has where it is
 // enough, and leave room where it is not.
 func ruleEntries(rules, present int) int {
@@ -96,6 +99,8 @@ func pipelineSpec(s sizes, twin bool) (*ebpf.CollectionSpec, error) {
 		"egresses":   s.Ifindex + 1,
 		"tx_devices": s.L3Interfaces,
 		"counters":   s.Interfaces,
+
+		"prefix_shortcuts": s.shortcuts(),
 	} {
 		spec.Maps[name].MaxEntries = uint32(entries)
 	}

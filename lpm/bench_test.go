@@ -38,7 +38,7 @@ func newFor(b *testing.B, changes []Change) *Table {
 			}
 		}
 	})
-	t, err := New(make([]uint32, (need+64)*BlockWords))
+	t, err := New(make([]uint32, (need+64)*BlockWords), make([]Shortcut, need/LeastChain))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -65,6 +65,7 @@ func BenchmarkLoad(b *testing.B) {
 			if err := t.Update(changes); err != nil {
 				b.Fatal(err)
 			}
+			t.Reclaim()
 			used, _, _ := t.Blocks()
 			b.ReportMetric(float64(used), "blocks")
 		}
@@ -101,21 +102,54 @@ func BenchmarkChange(b *testing.B) {
 // BenchmarkLookup walks for addresses of the table in random order.
 func BenchmarkLookup(b *testing.B) {
 	families(b, func(b *testing.B, changes []Change) {
-		t := newFor(b, changes)
-		if err := t.Update(changes); err != nil {
-			b.Fatal(err)
-		}
-		addresses := make([]netip.Addr, 0, len(changes))
-		for _, c := range changes {
-			addresses = append(addresses, c.Prefix.Addr())
-		}
-		i, sum := 0, uint32(0)
-		for b.Loop() {
-			sum += t.Lookup(addresses[i])
-			if i++; i == len(addresses) {
-				i = 0
-			}
-		}
-		_ = sum
+		lookUp(b, newFor(b, changes), changes)
 	})
+}
+
+// BenchmarkLookupServices walks for service addresses: hosts of one network in a
+// few others, with shortcuts and without.
+func BenchmarkLookupServices(b *testing.B) {
+	for _, hosts := range []int{1, 16, 4096} {
+		changes := services(hosts)
+		for _, shortcuts := range []int{0, hosts + 16} {
+			b.Run(fmt.Sprintf("hosts=%d/shortcuts=%v", hosts, shortcuts > 0), func(b *testing.B) {
+				t := newFor(b, changes)
+				t.taken.total = min(t.taken.total, shortcuts)
+				lookUp(b, t, changes)
+			})
+		}
+	}
+}
+
+// services makes n hosts, and the networks around them.
+func services(n int) []Change {
+	var changes []Change
+	for i := range n {
+		a := netip.AddrFrom16([16]byte{0x20, 1, 0x0d, 0xb8, 0xca, 0xfe, 14: byte(i >> 8), 15: byte(i + 0x10)})
+		changes = append(changes, Change{Prefix: netip.PrefixFrom(a, 128), Value: uint32(i + 100)})
+	}
+	return append(changes,
+		Change{Prefix: netip.MustParsePrefix("2001:db8::/32"), Value: 1},
+		Change{Prefix: netip.MustParsePrefix("2001:db8:1:2::/64"), Value: 2},
+		Change{Prefix: netip.MustParsePrefix("fe80::/10"), Value: 3},
+		Change{Prefix: netip.MustParsePrefix("ff00::/8"), Value: 4})
+}
+
+func lookUp(b *testing.B, t *Table, changes []Change) {
+	if err := t.Update(changes); err != nil {
+		b.Fatal(err)
+	}
+	t.Reclaim()
+	addresses := make([]netip.Addr, 0, len(changes))
+	for _, c := range changes {
+		addresses = append(addresses, c.Prefix.Addr())
+	}
+	i, sum := 0, uint32(0)
+	for b.Loop() {
+		sum += t.Lookup(addresses[i])
+		if i++; i == len(addresses) {
+			i = 0
+		}
+	}
+	_ = sum
 }

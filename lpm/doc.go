@@ -10,7 +10,8 @@
 // [BlockWords] words. The first [RootBlocks] blocks are the roots of the two
 // families: the first byte of an address chooses the block, the second the
 // word. Each further byte chooses a word of a child block, so that IPv4 takes at
-// most three reads and IPv6 at most fifteen, though one or a few end most walks.
+// most three reads and IPv6 at most fifteen, though one or a few end most walks,
+// and shortcuts most of the others.
 //
 //	block 0    ┌────────────────────┐  10.1.2.3:
 //	           │ IPv4 root          │  word 1 of block 10, which names a child,
@@ -25,12 +26,14 @@
 //	           │ particular order   │
 //	           └────────────────────┘
 //
-// A word is a child block or a leaf:
+// A word is a child block, a shortcut or a leaf:
 //
-//	 31 30                                  0
-//	┌──┬─────────────────────────────────────┐
-//	│ 1│ number of a child block             │  go on there
-//	├──┼─────────────────────────────────────┤
+//	 31 30 29                               0
+//	┌──┬──┬──────────────────────────────────┐
+//	│ 1│ 0│ number of a child block          │  go on there
+//	├──┼──┼──────────────────────────────────┤
+//	│ 1│ 1│ number of a shortcut             │  go on as it says
+//	├──┼──┴──────────────────────────────────┤
 //	│ 0│ value of the longest prefix, or 0   │  the answer
 //	└──┴─────────────────────────────────────┘
 //
@@ -53,6 +56,20 @@
 //	    │   0   │         │   7   │
 //	256 └───────┘     256 └───────┘
 //
+// # Shortcuts
+//
+// The way to a host of IPv6 leads through a chain of blocks that have it in one
+// word, and the same leaf in all others. A [Shortcut] takes such a chain in one
+// step: where the address agrees with its own it leads to the word at the chain's
+// end, else to that leaf. With 2001:db8::/32 = 7 and 2001:db8:cafe::1 to ::9:
+//
+//	2001  0d  b8   ca   fe   0   ...   0    1
+//	root, two blocks, one shortcut past 11, and the block of the last byte
+//
+// The blocks stay where they are, for the writer, who undoes the shortcuts on the
+// ways that an update changes before he changes them, and makes them anew at the
+// next [Table.Reclaim]. No walk takes more than one: see [LeastNext].
+//
 // # Concurrency
 //
 // The words may be memory that others read at the same time, such as a mapped
@@ -63,8 +80,8 @@
 //   - Each address goes from its value before an [Table.Update] to its value
 //     after it in one step, even if several changes of the batch cover it. The
 //     addresses of a batch do not change all at once.
-//   - A block that is no longer needed is unlinked and left as it is, in
-//     quarantine, since a reader may be in it. It is used again only after
+//   - A block or shortcut that is no longer needed is unlinked and left as it is,
+//     in quarantine, since a reader may be in it. It is used again only after
 //     [Table.Reclaim], which the caller calls when all readers of before are
 //     gone: in the kernel, after an RCU grace period.
 //

@@ -19,7 +19,7 @@ func Example() {
 		netip.MustParsePrefix("2001:db8::/32"),
 	}
 	need := lpm.BlocksNeeded(slices.Values(prefixes))
-	table, err := lpm.New(make([]uint32, need*lpm.BlockWords)) // or a mapped BPF array
+	table, err := lpm.New(make([]uint32, need*lpm.BlockWords), nil) // or a mapped BPF array
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func Example() {
 // What is in memory: the runs of equal words that aren't zero.
 func Example_layout() {
 	mem := make([]uint32, (lpm.RootBlocks+4)*lpm.BlockWords)
-	table, err := lpm.New(mem)
+	table, err := lpm.New(mem, nil)
 	if err != nil {
 		log.Fatal(err)
 	}

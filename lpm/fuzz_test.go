@@ -32,6 +32,9 @@ func FuzzTable(f *testing.F) {
 			}
 			if data[0]&0x40 != 0 {
 				w.table.Reclaim()
+				for _, c := range batch {
+					w.check(edges(c.Prefix))
+				}
 			}
 			batch = nil
 		}

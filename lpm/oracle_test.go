@@ -83,8 +83,11 @@ func (u *universe) address() netip.Addr {
 func (u *universe) prefix() netip.Prefix {
 	a := u.address()
 	bits := u.IntN(a.BitLen() + 1)
-	if u.IntN(3) == 0 { // where strides end
+	switch u.IntN(6) {
+	case 0, 1: // where strides end
 		bits = bits / 8 * 8
+	case 2: // hosts, to which chains lead
+		bits = a.BitLen()
 	}
 	p, _ := a.Prefix(bits)
 	return p
@@ -155,6 +158,7 @@ func checkStructure(tb testing.TB, t *Table, want oracle) {
 			tb.Fatalf("block %d is free and in use", block)
 		}
 	}
+	checkShortcuts(tb, t, want)
 }
 
 func (t *Table) checkBlock(block uint32, reached map[uint32]bool) error {
@@ -169,7 +173,7 @@ func (t *Table) checkBlock(block uint32, reached map[uint32]bool) error {
 		if w&Child == 0 {
 			continue
 		}
-		if child := w &^ Child; child < RootBlocks {
+		if child := t.child(w); child < RootBlocks {
 			return fmt.Errorf("word %d of block %d points to the root", i, block)
 		} else if err := t.checkBlock(child, reached); err != nil {
 			return err

@@ -14,7 +14,7 @@ func (t *Table) descend(p *prefix) (words path, level int) {
 	for level < p.level() && t.mem[words[level]]&Child != 0 {
 		word := t.mem[words[level]]
 		level++
-		words[level] = wordOf(word, p.index(level))
+		words[level] = wordOf(t.child(word), p.index(level))
 	}
 	return words, level
 }
@@ -30,12 +30,12 @@ func (t *Table) settle(p *prefix) {
 	words, level := t.descend(p)
 	for ; level < p.level(); level++ {
 		if level > 0 {
-			t.blocks.live[words[level]/BlockWords]++
+			t.live[words[level]/BlockWords]++
 		}
 		words[level+1] = t.split(words[level]) + p.index(level+1)
 	}
 	if level > 0 {
-		t.blocks.live[words[level]/BlockWords]++
+		t.live[words[level]/BlockWords]++
 	}
 }
 
@@ -68,7 +68,8 @@ func (t *Table) paint(p *prefix, l leaf) {
 func (t *Table) paintWords(first, n int, limit uint8, l leaf) {
 	for i := first; i < first+n; i++ {
 		if word := t.mem[i]; word&Child != 0 {
-			t.paintWords(wordOf(word, 0), BlockWords, limit, l)
+			t.lengthen(i)
+			t.paintWords(wordOf(t.child(word), 0), BlockWords, limit, l)
 		} else if t.owner[i] <= limit {
 			t.store(i, l)
 		}
@@ -83,8 +84,8 @@ func (t *Table) remove(p *prefix) {
 	top := level + 1
 	for top > 1 {
 		block := uint32(words[top-1] / BlockWords)
-		t.blocks.live[block]--
-		if t.blocks.live[block] > 0 {
+		t.live[block]--
+		if t.live[block] > 0 {
 			break
 		}
 		t.blocks.retire(block)

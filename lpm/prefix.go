@@ -5,6 +5,7 @@ package lpm
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"net/netip"
 )
 
@@ -47,14 +48,19 @@ func (p *prefix) index(level int) int {
 	return int(p.address[level+1])
 }
 
+// halves is an IPv6 address as two numbers.
+func (p *prefix) halves() (first, last uint64) {
+	return binary.BigEndian.Uint64(p.address[:8]), binary.BigEndian.Uint64(p.address[8:])
+}
+
 // span is the number of words that the prefix covers at its level.
 func (p *prefix) span() int {
 	return 1 << (16 + 8*p.level() - int(p.bits))
 }
 
-// wordOf is the index in memory of a word in the child block that parent names.
-func wordOf(parent uint32, index int) int {
-	return int(parent&^Child)*BlockWords + index
+// wordOf is the index in memory of a word in a block.
+func wordOf(block uint32, index int) int {
+	return int(block)*BlockWords + index
 }
 
 // shorten cuts the prefix to fewer bits.

@@ -22,8 +22,12 @@ type world struct {
 }
 
 func newWorld(t testing.TB, blocks int) *world {
+	return newWorldWith(t, blocks, blocks/LeastChain)
+}
+
+func newWorldWith(t testing.TB, blocks, shortcuts int) *world {
 	mem := make([]uint32, blocks*BlockWords)
-	table, err := New(mem)
+	table, err := New(mem, make([]Shortcut, shortcuts))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +106,7 @@ func (w *world) checkBlock(block uint32, bytes []byte, size int) {
 	for i, word := range w.mem[block*BlockWords:][:BlockWords] {
 		next := append(bytes, byte(i))
 		if word&Child != 0 {
-			w.checkBlock(word&^Child, next, size)
+			w.checkBlock(w.table.child(word), next, size)
 			continue
 		}
 		first := make([]byte, size)
@@ -119,16 +123,19 @@ func TestRandom(t *testing.T) {
 	for _, row := range []struct {
 		name                  string
 		blocks, batch, rounds int
+		shortcuts             int
 	}{
-		{"single changes", 2000, 1, 1000},
-		{"small batches", 2000, 8, 500},
-		{"large batches", 20000, 400, 30},
-		{"little memory", RootBlocks + 60, 6, 800},
+		{"single changes", 2000, 1, 1000, 400},
+		{"small batches", 2000, 8, 500, 400},
+		{"large batches", 20000, 400, 30, 4000},
+		{"little memory", RootBlocks + 60, 6, 800, 200},
+		{"few shortcuts", 2000, 8, 200, 3},
+		{"no shortcuts", 2000, 8, 100, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			w := newWorld(t, row.blocks)
+			w := newWorldWith(t, row.blocks, row.shortcuts)
 			u := &universe{Rand: rng}
-			refused := 0
+			refused, most := 0, 0
 			for round := range row.rounds {
 				changes := u.batch(1+u.IntN(row.batch), w.slow)
 				if !w.update(changes) {
@@ -144,10 +151,19 @@ func TestRandom(t *testing.T) {
 				}
 				if u.IntN(3) == 0 {
 					w.table.Reclaim()
+					for _, c := range changes {
+						w.check(edges(c.Prefix))
+					}
+					checkStructure(w, w.table, w.slow)
+					used, _ := w.table.Shortcuts()
+					most = max(most, used)
 				}
 			}
 			if little := row.blocks < 1000; little != (refused > 0) || refused > row.rounds*9/10 {
 				t.Errorf("%d of %d updates did not fit", refused, row.rounds)
+			}
+			if t.Logf("up to %d shortcuts", most); most < min(2, row.shortcuts) {
+				t.Errorf("never more than %d shortcuts", most)
 			}
 			w.emptyOut()
 		})
@@ -166,6 +182,9 @@ func (w *world) emptyOut() {
 	checkStructure(w, w.table, w.slow)
 	if used, quarantined, _ := w.table.Blocks(); used != RootBlocks || quarantined != 0 || w.table.Len() != 0 {
 		w.Errorf("empty table: %d blocks used, %d in quarantine, %d prefixes", used, quarantined, w.table.Len())
+	}
+	if used, quarantined := w.table.Shortcuts(); used != 0 || quarantined != 0 {
+		w.Errorf("empty table: %d shortcuts used, %d in quarantine", used, quarantined)
 	}
 	for i, word := range w.mem[:RootBlocks*BlockWords] {
 		if word != 0 || w.table.owner[i] != 0 {

@@ -24,8 +24,9 @@ type history struct {
 // reader walks the memory as the kernel does. pass is odd during a walk, which
 // makes it easy to wait for the end of those that have begun.
 type reader struct {
-	pass atomic.Uint64
-	seen int
+	pass     atomic.Uint64
+	seen     int // reads that met an update
+	shortcut int // of these, such as began where a shortcut was on the way
 }
 
 func newHistory(u *universe, rounds int) *history {
@@ -37,6 +38,9 @@ func newHistory(u *universe, rounds int) *history {
 	for round := range rounds + 1 {
 		if round > 0 {
 			batch := u.contrary(o)
+			if round == 1 {
+				batch = h.hosts()
+			}
 			o.update(batch)
 			h.updates = append(h.updates, batch)
 		}
@@ -47,6 +51,14 @@ func newHistory(u *universe, rounds int) *history {
 		h.answers = append(h.answers, row)
 	}
 	return h
+}
+
+// hosts are the probes as prefixes: shortcuts lead to some of them.
+func (h *history) hosts() (batch []Change) {
+	for i, a := range h.probes {
+		batch = append(batch, Change{Prefix: netip.PrefixFrom(a, a.BitLen()), Value: uint32(i + 1<<30)})
+	}
+	return batch
 }
 
 // contrary makes a batch most of whose changes cover one address, each with a
@@ -74,6 +86,7 @@ func (r *reader) run(t *testing.T, h *history, table *Table, offset int) {
 		probe := i % len(h.probes)
 		first := h.finished.Load()
 		r.pass.Add(1)
+		short := shortened(table, h.probes[probe])
 		got := table.Lookup(h.probes[probe])
 		r.pass.Add(1)
 		last := h.started.Load()
@@ -84,8 +97,24 @@ func (r *reader) run(t *testing.T, h *history, table *Table, offset int) {
 		}
 		if first != last {
 			r.seen++
+			if short {
+				r.shortcut++
+			}
 		}
 	}
+}
+
+// shortened tells whether a walk meets a shortcut.
+func shortened(t *Table, a netip.Addr) bool {
+	p := newPrefix(a, 0)
+	w := atomic.LoadUint32(&t.mem[p.root()])
+	for level := 1; w&Child != 0; level++ {
+		if w&ByShortcut != 0 {
+			return true
+		}
+		w = atomic.LoadUint32(&t.mem[wordOf(w&^Child, p.index(level))])
+	}
+	return false
 }
 
 func (h *history) allowed(probe int, first, last int64, got uint32) bool {
@@ -134,11 +163,12 @@ func TestReaders(t *testing.T) {
 		h.stop.Store(true)
 		wg.Wait()
 	}
-	seen := 0
+	seen, shortcut := 0, 0
 	for _, r := range readers {
 		seen += r.seen
+		shortcut += r.shortcut
 	}
-	if t.Logf("%d reads during an update", seen); seen == 0 {
-		t.Error("no read met an update")
+	if t.Logf("%d reads during an update, %d of them by a shortcut", seen, shortcut); seen == 0 || shortcut == 0 {
+		t.Error("no read met an update, or none by a shortcut did")
 	}
 }

@@ -10,7 +10,8 @@ import (
 
 // The layout, as bpf/abi.h has it.
 const (
-	Child      = 1 << 31 // bit of a word that holds the number of a child block
+	Child      = 1 << 31 // bit of a word that leads on: to the child block of that number,
+	ByShortcut = 1 << 30 // or, with this bit, by the shortcut of that number
 	BlockWords = 256     // words a block
 	Root4      = 0       // first block of the IPv4 root
 	Root6      = 256     // first block of the IPv6 root
@@ -22,9 +23,13 @@ const MaxValue = Child - 1
 
 // Table is a set of prefixes and the memory that it is laid out in.
 type Table struct {
-	mem      []uint32 // shared with readers
-	owner    []uint8  // of each word of mem that is a leaf: length of its prefix plus one, 0 = none
-	blocks   blocks
+	mem      []uint32   // shared with readers
+	records  []Shortcut // likewise
+	owner    []uint8    // of each word of mem that is a leaf: length of its prefix plus one, 0 = none
+	live     []uint16   // in each child block: prefixes that end in it, and children
+	blocks   pool
+	taken    pool       // of records
+	stale    [][16]byte // ways on which shortcuts may be missing
 	prefixes map[prefix]uint32
 	lengths  [2][129]int // prefixes of each family and length
 }
@@ -38,16 +43,19 @@ type leaf struct {
 // New makes an empty table in mem, which stays the caller's: it must be kept
 // mapped, and written by nobody else, for as long as the table is in use. Its
 // length is a multiple of [BlockWords] and at least that of [RootBlocks] blocks.
-// The root must be zero; the rest is written before it can be read.
-func New(mem []uint32) (*Table, error) {
+// The root must be zero; the rest is written before it can be read. The memory of
+// the shortcuts is the caller's likewise. One for each [LeastChain] blocks is
+// enough; where there are too few, or none, some walks take longer.
+func New(mem []uint32, shortcuts []Shortcut) (*Table, error) {
 	total := len(mem) / BlockWords
 	switch {
 	case len(mem)%BlockWords != 0:
 		return nil, fmt.Errorf("prefix table: memory of %d words is no multiple of %d", len(mem), BlockWords)
 	case total < RootBlocks:
 		return nil, fmt.Errorf("prefix table: memory has %d blocks, the root alone takes %d", total, RootBlocks)
-	case uint64(total) > Child:
-		return nil, fmt.Errorf("prefix table: memory has %d blocks, a word can number %d", total, uint64(Child))
+	case total > ByShortcut || len(shortcuts) > ByShortcut:
+		return nil, fmt.Errorf("prefix table: memory has %d blocks and %d shortcuts, a word can number %d of each",
+			total, len(shortcuts), ByShortcut)
 	}
 	for i, w := range mem[:RootBlocks*BlockWords] {
 		if w != 0 {
@@ -56,8 +64,11 @@ func New(mem []uint32) (*Table, error) {
 	}
 	return &Table{
 		mem:      mem,
+		records:  shortcuts,
 		owner:    make([]uint8, len(mem)),
-		blocks:   newBlocks(total),
+		live:     make([]uint16, total),
+		blocks:   newPool(RootBlocks, total),
+		taken:    newPool(0, len(shortcuts)),
 		prefixes: make(map[prefix]uint32),
 	}, nil
 }
@@ -74,8 +85,13 @@ func (t *Table) Lookup(a netip.Addr) uint32 {
 	}
 	p := newPrefix(a, 0)
 	w := atomic.LoadUint32(&t.mem[p.root()])
-	for level := 1; w&Child != 0; level++ {
-		w = atomic.LoadUint32(&t.mem[wordOf(w, p.index(level))])
+	for level := 1; w&Child != 0; {
+		if w&ByShortcut != 0 {
+			w, level = t.records[w&^(Child|ByShortcut)].take(&p)
+			continue
+		}
+		w = atomic.LoadUint32(&t.mem[wordOf(w&^Child, p.index(level))])
+		level++
 	}
 	return w
 }
@@ -89,8 +105,18 @@ func (t *Table) Blocks() (used, quarantined, total int) {
 	return t.blocks.used, len(t.blocks.quarantine), t.blocks.total
 }
 
-// Reclaim takes the blocks out of quarantine. The caller makes sure first that
-// no reader is left that began before the last [Table.Update] returned.
+// Shortcuts returns how many shortcuts are used, and how many wait for
+// [Table.Reclaim].
+func (t *Table) Shortcuts() (used, quarantined int) {
+	return t.taken.used, len(t.taken.quarantine)
+}
+
+// Reclaim takes blocks and shortcuts out of quarantine, and makes the shortcuts
+// that the updates since the last Reclaim have undone or made possible. The caller
+// makes sure first that no reader is left that began before the last
+// [Table.Update] returned.
 func (t *Table) Reclaim() {
 	t.blocks.reclaim()
+	t.taken.reclaim()
+	t.shortenStale()
 }

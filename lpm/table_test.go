@@ -107,7 +107,7 @@ func TestNewRefuses(t *testing.T) {
 		"prefix table: memory has 0 blocks, the root alone takes 512":      nil,
 		"prefix table: word 131071 of the root is 0x1, want zeroed memory": dirty,
 	} {
-		if _, err := New(mem); err == nil || err.Error() != want {
+		if _, err := New(mem, nil); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
@@ -194,6 +194,8 @@ func TestLayoutIsTheWalkers(t *testing.T) {
 	}
 	for name, want := range map[string]uint64{
 		"PREFIX_CHILD":       Child,
+		"PREFIX_SHORTCUT":    ByShortcut,
+		"PREFIX_LEAST_NEXT":  LeastNext,
 		"PREFIX_BLOCK_WORDS": BlockWords,
 		"PREFIX_ROOT4":       Root4,
 		"PREFIX_ROOT6":       Root6,

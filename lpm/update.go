@@ -113,12 +113,16 @@ func (c *Change) problem() string {
 
 // apply makes the steps, for which there are blocks enough.
 //
-// First all prefixes are put where they will be: blocks are added that read as
-// the words did which they replace, and the map gets what it shall have in the
-// end. Then the words are painted, longest prefix first. A word that belongs to
+// First the shortcuts on the ways to all prefixes are undone, so that there are
+// only blocks to change. Then the prefixes are put where they will be: blocks are
+// added that read as the words did which they replace, and the map gets what it
+// shall have in the end. Then the words are painted, longest prefix first. A word that belongs to
 // no longer prefix by then never will, and what the map says about it is final,
 // so a step writes final values only.
 func (t *Table) apply(steps []step) {
+	for i := range steps {
+		t.lengthenWay(&steps[i].prefix)
+	}
 	for i := range steps {
 		s := &steps[i]
 		lengths := &t.lengths[s.family]
