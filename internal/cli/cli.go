@@ -50,12 +50,13 @@ type app struct {
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "clearway",
-		Short: "An express data path for Linux routers",
+		Short: "An express data path for Linux routers and load balancers",
 		Long: `Clearway forwards packets of allowed prefixes from NIC to NIC in XDP, exactly
-as Linux would, and leaves everything else to Linux.
+as Linux would, spreads those for services over their backends, and leaves
+everything else to Linux.
 
-Nouns (status, stats, interfaces, routes) show; verbs change. Nouns, explain
-and detach work from the pinned maps when no daemon runs.
+Nouns (status, stats, services, backends, flows, interfaces, routes) show; verbs
+change. Nouns, explain and detach work from the pinned maps when no daemon runs.
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 the daemon is needed and not running.`,
 		Args:          cobra.NoArgs,
@@ -76,8 +77,10 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 the daemon is needed and not running.`,
 	flags.BoolVar(&a.json, "json", false, "print JSON")
 
 	root.AddCommand(
-		a.runCommand(), a.checkCommand(), a.reloadCommand(), a.detachCommand(), // verbs
+		a.runCommand(), a.checkCommand(), a.planCommand(), a.reloadCommand(), a.detachCommand(), // verbs
+		a.drainCommand(), a.undrainCommand(), a.disableCommand(),
 		a.statusCommand(), a.statsCommand(), a.interfacesCommand(), a.routesCommand(), // nouns
+		a.servicesCommand(), a.backendsCommand(), a.flowsCommand(),
 		a.explainCommand(), a.demoCommand(), a.benchCommand(), a.versionCommand(), a.completionCommand(),
 		a.manCommand(), a.docsCommand(), // hidden
 	)

@@ -40,9 +40,12 @@ func TestReload(t *testing.T) {
 		if want := (result{0, changed, "warning: line 4: 10.1.0.0/8 means 10.0.0.0/8\n"}); got != want {
 			t.Errorf("reload %v: %+v", row.args, got)
 		}
-		if string(d.reloaded) != row.sent {
-			t.Errorf("reload %v sent %q, want %q", row.args, d.reloaded, row.sent)
+		if string(d.reloaded) != row.sent || d.now {
+			t.Errorf("reload %v sent %q, now %v, want %q", row.args, d.reloaded, d.now, row.sent)
 		}
+	}
+	if clearway(context.Background(), "x", "reload", socket, "--now", "-"); !d.now {
+		t.Error("reload --now is not sent as such")
 	}
 	d.reloaded = nil
 	if got := clearway(context.Background(), "", "reload", socket, "-"); got.code != 1 || d.reloaded != nil {
@@ -106,7 +109,8 @@ Linux     unicast 0.0.0.0/0 via 192.0.2.1 dev eth1 table main
 func TestUsage(t *testing.T) {
 	for _, args := range []string{
 		"nonsense", "status extra", "status --nonsense", "check", "check a b", "reload a b", "run", "run x -c y",
-		"detach", "detach --all eth0", "completion tcsh", "completion", "version x",
+		"detach", "detach --all eth0", "plan a b", "drain", "drain web", "undrain web", "disable a b c", "undrain web 10.2.0.11 --force",
+		"services x", "flows x", "backends a b", "completion tcsh", "completion", "version x",
 		"explain --src 192.0.2.1 --dst 192.0.2.2", "explain --in eth0", "explain --in eth0 --src 192.0.2.1 --dst ::1",
 		"explain --in eth0 --src x --dst 192.0.2.2", "explain --in eth0 --src fe80::1%eth0 --dst ::1",
 		"explain --in eth0 --hex 0x", "explain --in eth0 --hex 00 --ttl 3", "explain --in eth0 --src ::1 --dst ::2 --ttl 256",
@@ -125,6 +129,7 @@ func TestNoDaemon(t *testing.T) {
 	dir := t.TempDir()
 	flags := []string{"--socket", filepath.Join(dir, "sock"), "--bpffs", filepath.Join(dir, "bpf")}
 	for _, args := range []string{"status", "stats", "interfaces", "routes", "status -w", "reload",
+		"services", "backends web", "flows", "plan", "drain web 10.2.0.11", "undrain web 10.2.0.11", "disable web 10.2.0.11",
 		"explain --in eth0 --src 192.0.2.1 --dst 192.0.2.2"} {
 		got := clearway(context.Background(), "", append(strings.Fields(args), flags...)...)
 		if got.code != exitNotRunning || !strings.Contains(got.stderr, "start it with: clearway run -c FILE") {

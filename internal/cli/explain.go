@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -116,8 +117,10 @@ func printExplanation(w io.Writer, in string, e control.Explanation) {
 		fmt.Fprintf(w, "%s\t%s\n", s.Name, s.Text)
 	}
 	fmt.Fprintf(w, "verdict\t%s (%s)\n", e.Verdict, e.Reason)
+	if e.NextHop != "" {
+		fmt.Fprintf(w, "next hop\t%s on %s\n", e.NextHop, cmp.Or(e.Egress, in))
+	}
 	if e.OutputHex != "" {
-		fmt.Fprintf(w, "next hop\t%s on %s\n", e.NextHop, e.Egress)
 		fmt.Fprintf(w, "out\t%s\n\t%s\n", describeHex(e.OutputHex), e.OutputHex)
 	}
 	fmt.Fprintf(w, "Linux\t%s\n", e.KernelRoute)

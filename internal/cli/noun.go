@@ -19,7 +19,9 @@ const watchInterval = time.Second
 // noun is a command that shows a T.
 type noun[T any] struct {
 	use, short, long string
-	get              func(context.Context, reader) (T, error)
+	args             cobra.PositionalArgs // nil: it takes none
+	complete         cobra.CompletionFunc // of args
+	get              func(ctx context.Context, r reader, args []string) (T, error)
 	// print writes now as a table; before is what it was a watchInterval ago,
 	// nil the first time.
 	print func(w io.Writer, now T, before *T)
@@ -29,12 +31,16 @@ type noun[T any] struct {
 // context ends.
 func nounCommand[T any](a *app, n noun[T]) *cobra.Command {
 	var watch bool
-	cmd := &cobra.Command{Use: n.use, Short: n.short, Long: n.long, Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: n.use, Short: n.short, Long: n.long, Args: n.args, ValidArgsFunction: n.complete}
+	if n.args == nil {
+		cmd.Args = cobra.NoArgs
+	}
 	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "repeat every second")
-	cmd.RunE = a.do(func(ctx context.Context, _ []string) error {
+	cmd.RunE = a.do(func(ctx context.Context, args []string) error {
+		get := func(ctx context.Context, r reader) (T, error) { return n.get(ctx, r, args) }
 		var before *T
 		for {
-			now, err := query(ctx, a, n.get)
+			now, err := query(ctx, a, get)
 			if watch && ctx.Err() != nil {
 				return nil // the operator has seen enough
 			}

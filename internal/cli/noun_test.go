@@ -25,7 +25,7 @@ func aDaemon() *fakeDaemon {
 				{Name: "eth0", Ifindex: 2, Mode: "native", State: "attached", LostAfterEmit: 4,
 					Received: control.Counter{Packets: 1000, Bytes: 64000},
 					Reasons: map[string]control.Counter{
-						"forward": {Packets: 700, Bytes: 44800}, "pass_no_match": {Packets: 200, Bytes: 12800},
+						"forward": {Packets: 650, Bytes: 41600}, "balance": {Packets: 50, Bytes: 3200}, "pass_no_match": {Packets: 200, Bytes: 12800},
 						"drop_blocked": {Packets: 60, Bytes: 3840}, "dry_run": {Packets: 40, Bytes: 2560}}},
 				{Name: "eth1", State: "missing"},
 			},
@@ -35,6 +35,7 @@ func aDaemon() *fakeDaemon {
 				{Name: "bond0.7", Ifindex: 9, Device: "bond0", Members: []string{"eth2", "eth3"}, VLAN: 7, MAC: "02:00:00:00:00:09",
 					MTU: 9000, RPFilter: "off", Redirect: "generic"},
 			},
+			Services: someServices(),
 			Warnings: []control.Warning{{Place: "eth1", Text: "is missing"}},
 		},
 		routes: []control.Route{
@@ -52,16 +53,18 @@ clearway v1.0.0, generation 3, process 42, up 1h2m5s, configuration /etc/clearwa
 last change 2026-01-02 03:04:05, failed: map is full (5 done, 1 failed)
 warning: eth1: is missing
 
-INTERFACE  MODE    STATE     RECEIVED  FORWARDED  TO LINUX  DROPPED  LOST AFTER EMIT
-eth0       native  attached  1000      700        240       60       4
-eth1       -       missing   0         0          0         0        0
-`},
+INTERFACE  MODE    STATE     RECEIVED  FORWARDED  BALANCED  TO LINUX  DROPPED  LOST AFTER EMIT
+eth0       native  attached  1000      650        50        240       60       4
+eth1       -       missing   0         0          0         0         0        0
+
+` + servicesTable},
 		{"stats", `
 INTERFACE  REASON         PACKETS  BYTES
 eth0       received       1000     64000
-eth0       forward        700      44800
+eth0       forward        650      41600
 eth0       pass_no_match  200      12800
 eth0       drop_blocked   60       3840
+eth0       balance        50       3200
 eth0       dry_run        40       2560
 eth1       received       0        0
 `},
@@ -79,8 +82,22 @@ PREFIX           TYPE     VIA        EGRESS           TABLE  METRIC  LEFT TO LIN
 0.0.0.0/0        unicast  192.0.2.1  eth0 and 1 more  254    100     -
 198.51.100.0/24  unicast  -          eth0             254    0       has an MTU of its own
 `},
+		{"services", "\n" + servicesTable},
+		{"flows", `
+SERVICE  TRACKING  AFFINITY  RECORDED  TRACK FULL  SETTLED  MOVING  TAIL  RESIZING
+dns      never     source    0         0           0        0       0     no
+web      changed   none      17        2           15000    1000    381   yes
+`},
+		{"backends", `
+SERVICE  BACKEND       STATE     ORDER  WEIGHT  SLOTS  SHARE   PACKETS  BYTES  NEXT HOP    HEALTH   SINCE                LAST ERROR
+dns      2001:db8::53  unknown   none   1       0      0.0%    0        0      unresolved  unknown  2026-01-02 03:04:05  -
+web      10.2.0.11     active    none   2       16381  100.0%  40       2560   resolved    up       2026-01-02 03:04:05  -
+web      10.2.0.12     down      none   1       0      0.0%    0        0      resolved    down     2026-01-02 03:04:05  connection refused
+web      10.2.0.13     draining  drain  1       0      0.0%    10       640    resolved    -        -                    -
+web      10.2.0.14     removed   none   0       0      0.0%    0        0      unresolved  -        -                    -
+`},
 	} {
-		got := clearway(context.Background(), "", row.noun, socket)
+		got := clearway(context.Background(), "", append(strings.Fields(row.noun), socket)...)
 		if diff := cmp.Diff(result{0, row.want[1:], ""}, got, cmp.AllowUnexported(result{})); diff != "" {
 			t.Errorf("%s:\n%s", row.noun, diff)
 		}
@@ -107,6 +124,9 @@ func TestNounsAsJSON(t *testing.T) {
 		check(noun, &control.Status{}, &d.status)
 	}
 	check("routes", &[]control.Route{}, &d.routes)
+	for _, noun := range []string{"services", "flows"} {
+		check(noun, &[]control.Service{}, &d.status.Services)
+	}
 }
 
 // The names that others rely on.
@@ -116,7 +136,9 @@ func TestStatusContract(t *testing.T) {
 	out := clearway(context.Background(), "", "status", "--json", d.serve(t))
 	for _, want := range []string{`"version":"v1.0.0"`, `"generation":3`, `"uptime_seconds":3725`,
 		`"interfaces":[{"name":"eth0",`, `"mode":"native"`, `"received":{"packets":1000,"bytes":64000}`,
-		`"reasons":{`, `"forward":{"packets":700,"bytes":44800}`, `"lost_after_emit":4`} {
+		`"reasons":{`, `"forward":{"packets":650,"bytes":41600}`, `"lost_after_emit":4`,
+		`"services":[{"name":"dns",`, `"backends":[{"address":"10.2.0.11","state":"active",`, `"weight":2,"slots":16381,`,
+		`"packets":40,"bytes":2560`, `"track_full":2`} {
 		if !strings.Contains(out.stdout, want) {
 			t.Errorf("%s is not in %s", want, out.stdout)
 		}
@@ -146,7 +168,7 @@ func TestWatch(t *testing.T) {
 func TestRates(t *testing.T) {
 	before, now := aDaemon().status, aDaemon().status
 	now.Interfaces[0].Received.Packets += 90
-	now.Interfaces[0].Reasons["forward"] = control.Counter{Packets: 790}
+	now.Interfaces[0].Reasons["forward"] = control.Counter{Packets: 740}
 	now.Interfaces[0].Reasons["pass_no_match"] = control.Counter{Packets: 5} // counted anew
 	var out strings.Builder
 	w := newTable(&out)
@@ -155,8 +177,9 @@ func TestRates(t *testing.T) {
 	want := `
 INTERFACE  REASON         PACKETS  BYTES  PACKETS/S
 eth0       received       1090     64000  90
-eth0       forward        790      0      90
+eth0       forward        740      0      90
 eth0       drop_blocked   60       3840   0
+eth0       balance        50       3200   0
 eth0       dry_run        40       2560   0
 eth0       pass_no_match  5        0      0
 eth1       received       0        0      0

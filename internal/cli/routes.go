@@ -23,7 +23,7 @@ those that it leaves to Linux the reason why.`,
 	})
 }
 
-func getRoutes(ctx context.Context, r reader) ([]control.Route, error) {
+func getRoutes(ctx context.Context, r reader, _ []string) ([]control.Route, error) {
 	routes := []control.Route{}
 	for route, err := range r.Routes(ctx) {
 		if err != nil {

@@ -21,6 +21,7 @@ import (
 // where none runs.
 type reader interface {
 	Status(context.Context) (control.Status, error)
+	Services(context.Context) ([]control.Service, error)
 	Routes(context.Context) iter.Seq2[control.Route, error]
 	Explain(context.Context, control.ExplainRequest) (control.Explanation, error)
 }

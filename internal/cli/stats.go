@@ -46,11 +46,14 @@ func printStats(w io.Writer, now control.Status, before *control.Status) {
 func statsLine(w io.Writer, name, what string, n control.Counter, old *control.Interface, same func(*control.Interface) control.Counter) {
 	fmt.Fprintf(w, "%s\t%s\t%d\t%d", name, what, n.Packets, n.Bytes)
 	if old != nil {
-		// A counter that went back was made anew.
-		rate := n.Packets - min(n.Packets, same(old).Packets)
-		fmt.Fprintf(w, "\t%d", uint64(float64(rate)/watchInterval.Seconds()))
+		fmt.Fprintf(w, "\t%d", rate(n.Packets, same(old).Packets))
 	}
 	fmt.Fprintln(w)
+}
+
+// rate is what was counted a second. A counter that went back was made anew.
+func rate(now, before uint64) uint64 {
+	return uint64(float64(now-min(now, before)) / watchInterval.Seconds())
 }
 
 // interfaceOf finds an interface in a status that may be nil.

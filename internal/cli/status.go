@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"clearway/dataplane"
 	"clearway/internal/control"
 )
 
@@ -19,14 +20,17 @@ func (a *app) statusCommand() *cobra.Command {
 		use:   "status",
 		short: "Show the daemon and what becomes of each interface's packets",
 		long: `Shows the daemon, the last change of the data path, and per interface how many
-packets came in, how many were forwarded, left to Linux or dropped, and how
-many a device refused after they were forwarded.`,
+packets came in, how many were forwarded, sent to backends of services, left to
+Linux or dropped, and how many a device refused after they were sent on. Then
+the services.`,
 		get:   getStatus,
 		print: printStatus,
 	})
 }
 
-func getStatus(ctx context.Context, r reader) (control.Status, error) { return r.Status(ctx) }
+func getStatus(ctx context.Context, r reader, _ []string) (control.Status, error) {
+	return r.Status(ctx)
+}
 
 func printStatus(w io.Writer, s control.Status, _ *control.Status) {
 	fmt.Fprintf(w, "clearway %s, generation %d, ", s.Version, s.Generation)
@@ -46,23 +50,29 @@ func printStatus(w io.Writer, s control.Status, _ *control.Status) {
 	for _, warning := range s.Warnings {
 		fmt.Fprintf(w, "warning: %s: %s\n", warning.Place, warning.Text)
 	}
-	fmt.Fprintln(w, "\nINTERFACE\tMODE\tSTATE\tRECEIVED\tFORWARDED\tTO LINUX\tDROPPED\tLOST AFTER EMIT")
+	fmt.Fprintln(w, "\nINTERFACE\tMODE\tSTATE\tRECEIVED\tFORWARDED\tBALANCED\tTO LINUX\tDROPPED\tLOST AFTER EMIT")
 	for _, i := range s.Interfaces {
 		sum := sumReasons(i.Reasons)
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\n", i.Name, dash(i.Mode), i.State, i.Received.Packets,
-			sum.forwarded, sum.passed, sum.dropped, i.LostAfterEmit)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\n", i.Name, dash(i.Mode), i.State, i.Received.Packets,
+			sum.forwarded, sum.balanced, sum.passed, sum.dropped, i.LostAfterEmit)
+	}
+	if len(s.Services) > 0 {
+		fmt.Fprintln(w)
+		printServices(w, s.Services, nil)
 	}
 }
 
 // outcome sums an interface's packets by what became of them.
-type outcome struct{ forwarded, passed, dropped uint64 }
+type outcome struct{ forwarded, balanced, passed, dropped uint64 }
 
 func sumReasons(reasons map[string]control.Counter) outcome {
 	var o outcome
 	for reason, n := range reasons {
 		switch {
-		case reason == "forward":
+		case reason == dataplane.Forward.String():
 			o.forwarded += n.Packets
+		case reason == dataplane.Balanced.String():
+			o.balanced += n.Packets
 		case strings.HasPrefix(reason, "drop_"):
 			o.dropped += n.Packets
 		default: // pass_... and dry_run...

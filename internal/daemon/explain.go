@@ -57,7 +57,7 @@ func explain(ctx context.Context, d Dataplane, m Machine, state dataplane.State,
 	if found.Backend.IsValid() {
 		e.Backend = found.Backend.String()
 	}
-	if found.Output != nil {
+	if found.NextHop != (dataplane.MAC{}) {
 		e.NextHop = found.NextHop.String()
 	}
 	e.KernelRoute = kernelRoute(ctx, m, cmp.Or(found.Ingress, port), frame)
