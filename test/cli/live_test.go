@@ -33,9 +33,15 @@ type live struct {
 }
 
 func newLive(t *testing.T) *live {
-	l := &live{T: t, router: topotest.New(t, topo.Demo()).Host("router"), dir: t.TempDir(), bpffs: topotest.BPFFS(t)}
-	l.write("clearway.yaml", "{name: eth0}, {name: eth1}", "198.51.100.0/24")
+	l, _ := newLiveLab(t)
 	return l
+}
+
+func newLiveLab(t *testing.T) (*live, *topo.Lab) {
+	lab := topotest.New(t, topo.Demo())
+	l := &live{T: t, router: lab.Host("router"), dir: t.TempDir(), bpffs: topotest.BPFFS(t)}
+	l.write("clearway.yaml", "{name: eth0}, {name: eth1}", "198.51.100.0/24")
+	return l, lab
 }
 
 func (l *live) path(name string) string { return filepath.Join(l.dir, name) }
@@ -265,8 +271,19 @@ func (l *live) reload() {
 	l.expect(0, "reload "+l.path("limits.yaml"), "generation 2")
 }
 
-// metrics scrapes from within the router.
 func (l *live) metrics() {
+	l.Helper()
+	body := l.scrape()
+	for _, line := range []string{"clearway_generation 2", `clearway_applies_total{result="failed"} 1`,
+		`clearway_interface_attached{interface="eth0",mode="native"} 1`} {
+		if !strings.Contains(body, "\n"+line+"\n") {
+			l.Errorf("%q is not in the scrape:\n%s", line, body)
+		}
+	}
+}
+
+// scrape scrapes from within the router.
+func (l *live) scrape() string {
 	l.Helper()
 	transport := &http.Transport{DialContext: l.router.Dial, DisableKeepAlives: true}
 	r, err := (&http.Client{Transport: transport}).Get("http://127.0.0.1:9450/metrics")
@@ -278,10 +295,5 @@ func (l *live) metrics() {
 	if err != nil {
 		l.Fatal(err)
 	}
-	for _, line := range []string{"clearway_generation 2", `clearway_applies_total{result="failed"} 1`,
-		`clearway_interface_attached{interface="eth0",mode="native"} 1`} {
-		if !strings.Contains(string(body), "\n"+line+"\n") {
-			l.Errorf("%q is not in the scrape:\n%s", line, body)
-		}
-	}
+	return string(body)
 }
