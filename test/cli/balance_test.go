@@ -8,11 +8,16 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"clearway/dataplane"
 	"clearway/internal/control"
@@ -56,11 +61,18 @@ func newBalancer(t *testing.T) *balancer {
 // writeService writes a configuration with the service.
 func (b *balancer) writeService(name string, size int, backends ...string) {
 	b.Helper()
+	b.writeConfig(name, "", size, backends...)
+}
+
+// writeConfig adds more to each interface.
+func (b *balancer) writeConfig(name, more string, size int, backends ...string) {
+	b.Helper()
 	var list []string
 	for _, a := range backends {
 		list = append(list, fmt.Sprintf("{address: %s}", a))
 	}
-	b.write(name, "{name: eth0}, {name: eth1}, {name: eth2}", "198.51.100.0/24", fmt.Sprintf(
+	interfaces := strings.ReplaceAll("{name: eth0}, {name: eth1}, {name: eth2}", "}", more+"}")
+	b.write(name, interfaces, "198.51.100.0/24", fmt.Sprintf(
 		"balance: {services: [{name: web, address: %s, protocol: tcp, ports: [%d], table-size: %d, down-grace: 0s, backends: [%s],"+
 			" health: {type: tcp, interval: 100ms, timeout: 100ms, rise: 1, fall: 2}}]}",
 		serviceAt.Addr(), serviceAt.Port(), size, strings.Join(list, ", ")))
@@ -193,6 +205,29 @@ func TestBalance(t *testing.T) {
 	b.answers("when it is back", "server1", "server2")
 }
 
+// The capabilities that the daemon keeps are enough to send and steer checks, and
+// to follow what they find.
+func TestBalanceWithoutRoot(t *testing.T) {
+	b := newBalancer(t)
+	b.writeConfig("clearway.yaml", ", allow-partial-checksum: true", 251, backend1, backend2) // it can't see the other ends
+	const nobody = 65534
+	for _, path := range []string{b.dir, b.path("clearway.yaml"), b.bpffs} {
+		if err := os.Chown(path, nobody, nobody); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(filepath.Dir(b.dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b.attr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Credential: &syscall.Credential{Uid: nobody, Gid: nobody},
+		AmbientCaps: []uintptr{unix.CAP_BPF, unix.CAP_NET_ADMIN, unix.CAP_PERFMON, unix.CAP_NET_RAW, unix.CAP_IPC_LOCK}}
+	b.start()
+	b.await("active active")
+	b.servers["server1"]()
+	b.await("down active")
+	b.answers("while server1 is down", "server2")
+}
+
 func (b *balancer) answers(when string, want ...string) {
 	b.Helper()
 	if got := b.ask(); !slices.Equal(got, want) {
@@ -211,7 +246,7 @@ func (b *balancer) orders() {
 	b.expect(0, "services", "stays: no backend accepts")
 	b.expect(0, "undrain web "+backend2, "is active")
 	b.expect(1, "drain mail "+backend2, `no service "mail", only: web`)
-	b.expect(0, "reload")
+	b.expect(0, "reload", "0 changes")
 	b.await("draining active")
 }
 

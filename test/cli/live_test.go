@@ -30,6 +30,7 @@ type live struct {
 	router *topo.Host
 	dir    string
 	bpffs  string
+	attr   *syscall.SysProcAttr // of the daemon; nil: root
 }
 
 func newLive(t *testing.T) *live {
@@ -104,6 +105,9 @@ func (l *live) expect(code int, args string, texts ...string) {
 func (l *live) start() (stop func()) {
 	l.Helper()
 	cmd, _, log := l.command("run")
+	if l.attr != nil {
+		cmd.SysProcAttr, cmd.Path = l.attr, "/proc/self/exe" // other users may not look where it is
+	}
 	if err := l.router.Start(cmd); err != nil {
 		l.Fatal(err)
 	}

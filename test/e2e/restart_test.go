@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"clearway/internal/control"
 	"clearway/internal/testkit"
 	"clearway/internal/topo"
 )
@@ -135,7 +136,7 @@ func (r *router) killReload(c settings, after time.Duration) (answered bool) {
 	}
 	answer := make(chan error, 1)
 	go func() {
-		_, err := r.client.Reload(r.t.Context(), text)
+		_, err := r.client.Reload(r.t.Context(), control.ReloadRequest{File: text})
 		answer <- err
 	}()
 	time.Sleep(after)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"clearway/internal/control"
 )
 
 // An interface that has gone is named by a reload, which changes nothing, and
@@ -81,7 +83,7 @@ func (r *router) race() (taken, refused int) {
 		r.write(c)
 		text, err := os.ReadFile(r.path("clearway.yaml"))
 		r.must(err)
-		_, err = r.client.Reload(r.t.Context(), text)
+		_, err = r.client.Reload(r.t.Context(), control.ReloadRequest{File: text})
 		switch {
 		case err == nil:
 			taken++
