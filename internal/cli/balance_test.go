@@ -50,7 +50,7 @@ func TestTableText(t *testing.T) {
 		{control.Service{}, "none yet"},
 		{control.Service{Slots: moving, Resizing: true, FailOpen: true}, "stays: no backend accepts"},
 		{control.Service{Slots: moving, Resizing: true}, "a new one is coming"},
-		{control.Service{Slots: moving}, "2 slots move"},
+		{control.Service{Slots: moving}, "2 slots moving"},
 		{control.Service{Slots: control.Slots{Settled: 1, Tail: 3}}, "settled"},
 	} {
 		if got := tableText(row.service); got != row.want {

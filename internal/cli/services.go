@@ -92,7 +92,7 @@ func tableText(s control.Service) string {
 	case s.Resizing:
 		return "a new one is coming"
 	case s.Slots.Moving > 0:
-		return fmt.Sprintf("%d slots move", s.Slots.Moving)
+		return fmt.Sprintf("%d slots moving", s.Slots.Moving)
 	}
 	return "settled"
 }
