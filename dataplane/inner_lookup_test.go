@@ -28,7 +28,7 @@ func TestObjectInnerLookup(t *testing.T) {
 
 // innerLookups counts the calls in decide, with the flag on the inner map or not.
 func innerLookups(t *testing.T, dynamic bool) (calls int) {
-	v := variants()[1]
+	v := variants()[0]
 	spec := v.spec(t)
 	if spec.Maps["tables"].InnerMap.Flags&unix.BPF_F_INNER_MAP == 0 {
 		t.Error("the object's inner map lacks BPF_F_INNER_MAP")

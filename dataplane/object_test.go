@@ -5,6 +5,7 @@ package dataplane
 import (
 	"bytes"
 	"debug/elf"
+	"maps"
 	"regexp"
 	"strconv"
 	"testing"
@@ -24,13 +25,22 @@ const (
 	mostVerified = 200_000
 )
 
-var objects = map[string][]byte{"pipeline": _PipelineBytes, "lost": _LostBytes}
+// objects, and how many programs each has.
+var objects = map[string]struct {
+	object   []byte
+	programs int
+}{
+	"pipeline": {_PipelineBytes, 2},
+	"lost":     {_LostBytes, 2},
+	"probe":    {_ProbeBytes, 1},
+	"decap":    {_DecapBytes, 1},
+}
 
 // TestObjectSymbols: what the compiler adds (memset, memcpy, ...) would be
 // functions in .text or symbols that nothing defines.
 func TestObjectSymbols(t *testing.T) {
-	for name, object := range objects {
-		f, err := elf.NewFile(bytes.NewReader(object))
+	for name, o := range objects {
+		f, err := elf.NewFile(bytes.NewReader(o.object))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,8 +61,8 @@ func TestObjectSymbols(t *testing.T) {
 				t.Logf("%s: program %s, %d bytes", name, s.Name, s.Size)
 			}
 		}
-		if programs != 2 {
-			t.Errorf("%s: %d functions, want 2 programs", name, programs)
+		if programs != o.programs {
+			t.Errorf("%s: %d functions, want %d programs", name, programs, o.programs)
 		}
 	}
 }
@@ -135,7 +145,7 @@ func TestObjectSize(t *testing.T) {
 // programs.
 func TestObjectLiveHasNoNotes(t *testing.T) {
 	for _, v := range variants() {
-		if v.lost {
+		if v.aside != "" {
 			continue
 		}
 		coll := v.load(t)
@@ -163,7 +173,9 @@ func TestObjectLiveHasNoNotes(t *testing.T) {
 // nobody names.
 func TestObjectPadding(t *testing.T) {
 	walked := map[string]bool{}
-	for name, load := range map[string]func() (*ebpf.CollectionSpec, error){"pipeline": loadPipeline, "lost": loadLost} {
+	all := maps.Clone(aside)
+	all["pipeline"] = loadPipeline
+	for name, load := range all {
 		spec, err := load()
 		if err != nil {
 			t.Fatal(err)
@@ -182,7 +194,7 @@ func TestObjectPadding(t *testing.T) {
 	for _, shared := range []string{"port", "l3", "vlan_block", "prefix_block", "prefix_shortcut", "mss_rule", "egress", "bpf_devmap_val",
 		"counter", "port_counters", "scratch", "mutation", "bpf_fib_lookup", "settings", "trace", "address", "service_port",
 		"service_port_key", "service", "service_note", "table_block", "backend", "flow_key", "flow", "service_counters",
-		"balance_settings", "clock"} {
+		"balance_settings", "clock", "target", "local"} {
 		if !walked[shared] {
 			t.Errorf("struct %s was not reached", shared)
 		}

@@ -3,6 +3,8 @@
 package dataplane
 
 import (
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -16,12 +18,15 @@ import (
 type variant struct {
 	name                   string
 	twin, frags, skipNeigh bool
-	lost                   bool // the programs of the tracepoints instead
+	aside                  string // an object beside the pipeline, instead of it
 }
+
+// aside are the objects beside the pipeline.
+var aside = map[string]func() (*ebpf.CollectionSpec, error){"lost": loadLost, "probe": loadProbe, "decap": loadDecap}
 
 // variants are all that this kernel can load.
 func variants() []variant {
-	all := []variant{{name: "lost", lost: true}}
+	var all []variant
 	for _, v := range []variant{{name: "live"}, {name: "twin", twin: true}} {
 		all = append(all, v)
 		v.name, v.skipNeigh = v.name+" skip_neigh", true
@@ -32,13 +37,16 @@ func variants() []variant {
 		v.name, v.frags = v.name+" frags", true
 		all = append(all, v)
 	}
+	for _, name := range slices.Sorted(maps.Keys(aside)) {
+		all = append(all, variant{name: name, aside: name})
+	}
 	return all
 }
 
 func (v variant) spec(t *testing.T) *ebpf.CollectionSpec {
 	t.Helper()
-	if v.lost {
-		spec, err := loadLost()
+	if v.aside != "" {
+		spec, err := aside[v.aside]()
 		if err != nil {
 			t.Fatal(err)
 		}
