@@ -2,7 +2,12 @@
 
 package dataplane
 
-import "testing"
+import (
+	"errors"
+	"testing"
+
+	"clearway/internal/testkit"
+)
 
 // The tests named TestKernel and TestStage run on every kernel of test/kernels,
 // so they take nothing that the oldest of them lacks.
@@ -15,6 +20,20 @@ func TestKernelLoads(t *testing.T) {
 				t.Logf("%s: %s", name, p.VerifierLog)
 			}
 		})
+	}
+}
+
+// TestKernelProber: a kernel that can't steer health probes is told by the error.
+func TestKernelProber(t *testing.T) {
+	testkit.RequireRoot(t)
+	p, err := NewProber()
+	if err == nil {
+		err = p.Close()
+	} else if !atLeast(6, 6) && errors.Is(err, ErrNoProbes) {
+		err = nil
+	}
+	if err != nil {
+		t.Error(err)
 	}
 }
 
