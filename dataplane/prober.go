@@ -35,10 +35,11 @@ type ProbeTarget struct {
 // leave, which is where the kernel sends such packets; on IPv4 the backend's
 // answers must come in there, too, if rp_filter is strict.
 //
-// Packets must fit the path with the outer headers: the sockets' TCP_MAXSEG does
-// that, 1220 for paths of 1280 bytes.
+// Packets must fit the path with the outer headers, which is up to the sockets:
+// TCP_MAXSEG, 1220 for paths of 1280 bytes. More than one packet in one write is
+// sent one by one in GUE over IPv6, the first after a fifth of a second.
 //
-// It stands behind no pin: with the process, or Close, it ends. Programs of
+// Nothing of it is pinned: it ends with Close, or the process. Programs of
 // others on the same devices stay and run after it. A Prober belongs to the
 // network namespace it was made in, and is not safe for concurrent use.
 type Prober struct {
