@@ -35,16 +35,19 @@ func eachFlow(m *ebpf.Map, yield func(pipelineFlowKey, pipelineFlow)) error {
 	}
 }
 
-// deleteFlows deletes records. One that is gone already is no error.
-func deleteFlows(m *ebpf.Map, keys []pipelineFlowKey) error {
-	for len(keys) > 0 {
-		n, err := m.BatchDelete(keys[:min(len(keys), batchSize)], nil)
-		if errors.Is(err, ebpf.ErrKeyNotExist) {
-			n++
-		} else if err != nil {
+// deleteFlows deletes those records that are dead still: the flow of one may have
+// begun anew since it was looked at, so each is read again right before. One that
+// is gone already is no error.
+func deleteFlows(m *ebpf.Map, keys []pipelineFlowKey, dead func(pipelineFlowKey, pipelineFlow) bool) error {
+	for _, key := range keys {
+		var f pipelineFlow
+		err := m.Lookup(key, &f)
+		if err == nil && dead(key, f) {
+			err = m.Delete(key)
+		}
+		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 			return fmt.Errorf("deleting flow records: %w", err)
 		}
-		keys = keys[n:]
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ func (d *Dataplane) sweep(ctx context.Context, now time.Duration) error {
 		if err := eachFlow(m, s.look); err != nil {
 			return err
 		}
-		if err := deleteFlows(m, s.dead); err != nil {
+		if err := deleteFlows(m, s.dead, s.isDead); err != nil {
 			return err
 		}
 		s.dead = s.dead[:0]
@@ -44,7 +44,7 @@ type sweep struct {
 	start    uint32 // of this process: before that nobody told the programs the time
 	tracking Tracking
 	services map[uint32]*swept
-	dead     []pipelineFlowKey
+	dead     []pipelineFlowKey // when they were looked at
 }
 
 // swept is a service while its records are gone through.
@@ -83,18 +83,12 @@ func (r *registered) unnamed() (indices []uint16) {
 
 // look notes what is to become of a record.
 func (s *sweep) look(key pipelineFlowKey, f pipelineFlow) {
+	if s.isDead(key, f) {
+		s.dead = append(s.dead, key)
+		return
+	}
 	r := s.services[key.Service]
-	if r == nil || r.Tracking != s.tracking || r.table == nil {
-		s.dead = append(s.dead, key)
-		return
-	}
-	number := slotOf(flowHash(r.record, key), r.record.Size)
-	slot := r.slots()[number]
-	flow := tracking.Flow{Backend: f.Backend, Confirmed: f.Flags&flowConfirmed != 0, Seen: min(max(f.Seen, s.start), s.clock.Seconds)}
-	if flow.Expired(slot, r.backends, s.clock, r.Settle) {
-		s.dead = append(s.dead, key)
-		return
-	}
+	number, slot := r.slotOf(key)
 	if f.Backend == slot.Cur() {
 		return
 	}
@@ -102,6 +96,23 @@ func (s *sweep) look(key pipelineFlowKey, f pipelineFlow) {
 		r.deviates = make([]bool, r.record.Size)
 	}
 	r.deviates[number] = true
+}
+
+// isDead tells whether a record says nothing any more.
+func (s *sweep) isDead(key pipelineFlowKey, f pipelineFlow) bool {
+	r := s.services[key.Service]
+	if r == nil || r.Tracking != s.tracking || r.table == nil {
+		return true
+	}
+	_, slot := r.slotOf(key)
+	flow := tracking.Flow{Backend: f.Backend, Confirmed: f.Flags&flowConfirmed != 0, Seen: min(max(f.Seen, s.start), s.clock.Seconds)}
+	return flow.Expired(slot, r.backends, s.clock, r.Settle)
+}
+
+// slotOf finds the slot of a flow.
+func (s *swept) slotOf(key pipelineFlowKey) (number int, slot tracking.Slot) {
+	number = slotOf(flowHash(s.record, key), s.record.Size)
+	return number, s.slots()[number]
 }
 
 const flowConfirmed = 1 // FLOW_CONFIRMED in bpf/abi.h

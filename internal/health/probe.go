@@ -58,7 +58,13 @@ func dial(ctx context.Context, c Check) (net.Conn, error) {
 	d := net.Dialer{
 		KeepAlive: -1, // it won't live so long
 		Control: func(_, _ string, socket syscall.RawConn) error {
-			return setMark(socket, c.Mark)
+			if c.Mark == 0 {
+				return nil
+			}
+			if err := setMark(socket, c.Mark); err != nil {
+				return err
+			}
+			return setMaxSegment(socket)
 		},
 	}
 	conn, err := d.DialTCP(ctx, "tcp", netip.AddrPort{}, c.Target)
@@ -72,11 +78,12 @@ func dial(ctx context.Context, c Check) (net.Conn, error) {
 	return conn, nil
 }
 
+// maxSegment is what a marked probe sends at once, in bytes: with any outer
+// header it fits the least MTU of IPv6. See dataplane.ProbeTarget.
+const maxSegment = 1220
+
 // setMark marks the packets of a socket that has sent none.
 func setMark(socket syscall.RawConn, mark uint32) error {
-	if mark == 0 {
-		return nil
-	}
 	var failed error
 	err := socket.Control(func(fd uintptr) {
 		failed = os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, int(mark)))
@@ -86,6 +93,21 @@ func setMark(socket syscall.RawConn, mark uint32) error {
 	}
 	if err != nil {
 		return &ownError{fmt.Errorf("setting SO_MARK, for which the daemon needs CAP_NET_ADMIN: %w", err)}
+	}
+	return nil
+}
+
+// setMaxSegment keeps the packets of a marked socket small.
+func setMaxSegment(socket syscall.RawConn) error {
+	var failed error
+	err := socket.Control(func(fd uintptr) {
+		failed = os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), unix.SOL_TCP, unix.TCP_MAXSEG, maxSegment))
+	})
+	if err == nil {
+		err = failed
+	}
+	if err != nil {
+		return &ownError{fmt.Errorf("setting TCP_MAXSEG: %w", err)}
 	}
 	return nil
 }
