@@ -98,12 +98,8 @@ static __always_inline void write_answer6(struct answer6 *a, const struct mutati
 /* The sender becomes the receiver. The old header is about to be written over. */
 static __always_inline void turn_macs(struct mutation *m, const void *old)
 {
-	const __u32 *from = old + sizeof(m->dmac), *to = old;
-
-	*(__u32 *)m->dmac = from[0];
-	*(__u16 *)(m->dmac + 4) = *(const __u16 *)(from + 1);
-	*(__u32 *)m->smac = to[0];
-	*(__u16 *)(m->smac + 4) = *(const __u16 *)(to + 1);
+	copy_mac(m->dmac, old + sizeof(m->dmac));
+	copy_mac(m->smac, old);
 }
 
 /*

@@ -165,13 +165,9 @@ static __always_inline enum reason ask_hop(struct pkt *p, const struct backend *
 /* An egress that is the ingress needs to be up, and no more. */
 static __always_inline int hop_takes(const struct pkt *p, const struct hop *h)
 {
-	__u32 need = EGRESS_UP;
-
-	if (!h->same_port && !p->port->generic)
-		need |= EGRESS_NATIVE;
-	if (!h->same_port && p->scratch->flow_bits & FLOW_BUFFERS)
-		need |= EGRESS_FRAGS;
-	return (h->flags & need) == need;
+	if (h->same_port)
+		return h->flags & EGRESS_UP;
+	return redirectable(p, h->flags, p->scratch->flow_bits & FLOW_BUFFERS);
 }
 
 /*
@@ -224,7 +220,7 @@ static __always_inline enum reason deliver(struct pkt *p, const struct backend *
 	return NEXT;
 }
 
-static __always_inline enum reason to_backend(struct pkt *p, __u32 number)
+static __always_inline enum reason to_backend(struct pkt *p)
 {
 	__u32 index, backend;
 	const struct backend *b;
@@ -232,7 +228,7 @@ static __always_inline enum reason to_backend(struct pkt *p, __u32 number)
 
 	if (reason != NEXT)
 		return reason;
-	backend = choose(p, number);
+	backend = choose(p);
 	if (explain) {
 		trace.hash = p->hash;
 		trace.backend = backend;
@@ -247,8 +243,9 @@ static __always_inline enum reason to_backend(struct pkt *p, __u32 number)
 }
 
 /* Of a packet that is for a service, and noted down. */
-static __always_inline enum reason serve(struct pkt *p, __u32 number)
+static __always_inline enum reason serve(struct pkt *p)
 {
+	__u32 number = p->number;	/* what a helper is given lies on the stack: not p, too */
 	enum reason reason;
 
 	if (number == SERVICE_AMBIGUOUS)
@@ -258,7 +255,7 @@ static __always_inline enum reason serve(struct pkt *p, __u32 number)
 		return drop_no_backend;
 	if (explain)
 		trace.service = number;
-	reason = to_backend(p, number);
+	reason = to_backend(p);
 	if (reason != NEXT)
 		count_dropped(p->service->id, p->bytes);
 	return reason;

@@ -36,10 +36,10 @@ static __always_inline __u32 flow_hash(const struct flow_key *f, __u64 seed, int
 }
 
 /* The word of the flow's slot; 0: nobody's. A table is never looked up with a constant. */
-static __always_inline __u32 find_slot(const struct pkt *p, __u32 number)
+static __always_inline __u32 find_slot(const struct pkt *p)
 {
 	__u32 slot = (__u64)p->hash * p->service->size >> 32;
-	__u32 index = slot / TABLE_BLOCK_SLOTS;
+	__u32 index = slot / TABLE_BLOCK_SLOTS, number = p->number;
 	const struct table_block *block;
 	void *table;
 
@@ -163,7 +163,7 @@ static __always_inline __u32 choose_unsettled(struct pkt *p, __u32 word)
 }
 
 /* The backend of the service that the packet goes to; 0: nobody. */
-static __always_inline __u32 choose(struct pkt *p, __u32 number)
+static __always_inline __u32 choose(struct pkt *p)
 {
 	__u32 word, cur;
 
@@ -171,7 +171,7 @@ static __always_inline __u32 choose(struct pkt *p, __u32 number)
 		p->scratch->flow_key.ports = 0;
 	p->hash = flow_hash(&p->scratch->flow_key, p->service->seed,
 			    p->scratch->mutation.flags & MUTATE_IPV6);
-	word = find_slot(p, number);
+	word = find_slot(p);
 	cur = word & SLOT_CUR;
 	if (word == (cur | cur << SLOT_BASE_SHIFT))
 		return choice_is(CHOICE_SETTLED, cur);

@@ -124,7 +124,7 @@ SEC("xdp") int decide(struct xdp_md *ctx)
 
 	reason = dispatch(&p);
 	if (reason == SERVE) {
-		reason = serve(&p, p.number);
+		reason = serve(&p);
 		if (reason == NEXT)
 			enter(STAGE_FINALIZE);
 	}

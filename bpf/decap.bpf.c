@@ -53,7 +53,7 @@ static __always_inline void read_outer6(struct outer *o, const struct ipv6hdr *i
 		return;
 	if (!is_local(&(struct local){ { ip->daddr[0], ip->daddr[1], ip->daddr[2], ip->daddr[3] } }))
 		return;
-	o->tos = bpf_ntohl(ip->flow) >> 20 & 0xff;
+	o->tos = ip6_traffic_class(ip);
 	o->protocol = ip->nexthdr;
 	o->bytes = sizeof(*ip);
 }

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
- * The outer headers of a packet to a backend: IP in IP (RFC 2003, 2473, 4213),
- * or IP in UDP (draft-ietf-intarea-gue, variant 1). What is carried is left as
- * it came.
- */
+/* A packet to a backend gets its outer headers. What is carried is left as it came. */
 #pragma once
-#include "checksum.h"
 #include "l2.h"
+#include "outer.h"
 
 static __always_inline __u32 outer_bytes(__u32 flags)
 {
@@ -14,42 +10,6 @@ static __always_inline __u32 outer_bytes(__u32 flags)
 		return 0;
 	return (flags & MUTATE_OUTER6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr)) +
 	       (flags & MUTATE_GUE ? sizeof(struct udphdr) : 0);
-}
-
-static __always_inline __u8 carried_protocol(const struct mutation *m)
-{
-	if (m->flags & MUTATE_GUE)
-		return IPPROTO_UDP;
-	return m->flags & MUTATE_IPV6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
-}
-
-static __always_inline void write_outer4(struct iphdr *ip, const struct mutation *m)
-{
-	__u32 length = sizeof(*ip) + (m->flags & MUTATE_GUE ? sizeof(struct udphdr) : 0) + m->packet;
-	__be32 first = 0x45 | m->tos << 8 | (__u32)bpf_htons(length) << 16;
-	__be32 second = (__u32)bpf_htons(IP_DF) << 16;	/* RFC 6864: atomic, so no ID */
-	__be32 third = IP_TTL | carried_protocol(m) << 8;
-	__be32 *to = (__be32 *)ip;
-	__u64 sum = (__u64)first + second + third + m->source[0] + m->destination[0];
-
-	to[0] = first;
-	to[1] = second;
-	to[2] = third | (~checksum_fold(sum) & 0xffff) << 16;
-	to[3] = m->source[0];
-	to[4] = m->destination[0];
-}
-
-static __always_inline void write_outer6(struct ipv6hdr *ip, const struct mutation *m)
-{
-	ip->flow = m->flow;
-	ip->payload_len = bpf_htons((m->flags & MUTATE_GUE ? sizeof(struct udphdr) : 0) + m->packet);
-	ip->nexthdr = carried_protocol(m);
-	ip->hop_limit = IP_TTL;
-#pragma unroll
-	for (int i = 0; i < 4; i++) {
-		ip->saddr[i] = m->source[i];
-		ip->daddr[i] = m->destination[i];
-	}
 }
 
 /* The most that is summed up byte by byte. */
@@ -97,27 +57,6 @@ static __always_inline int sum_all(const void *packet, const void *end, struct s
 	return 1;
 }
 
-/*
- * The same without reading the packet, from what must hold in it: its own
- * checksums are right. IPv4: the header sums up to 0, and TCP or UDP to the
- * complement of their pseudo-header; ICMP to 0. IPv6 likewise, where the
- * addresses of the header and of the pseudo-header cancel out.
- */
-static __always_inline __u64 sum_derived4(const struct iphdr *ip)
-{
-	__u32 length = bpf_ntohs(ip->tot_len) - sizeof(*ip);
-
-	if (ip->protocol == IPPROTO_ICMP)
-		return 0;
-	return (__u64)~ip->saddr + (__u32)~ip->daddr + (__u16)~bpf_htons(length) +
-	       (__u16)~bpf_htons(ip->protocol);
-}
-
-static __always_inline __u64 sum_derived6(const struct ipv6hdr *ip)
-{
-	return (__u64)ip->flow + *(const __u16 *)&ip->nexthdr + (__u16)~bpf_htons(ip->nexthdr);
-}
-
 static __always_inline int sum_carried(const void *packet, const void *end, struct scratch *s,
 				       __u64 *sum)
 {
@@ -135,50 +74,49 @@ static __always_inline int sum_carried(const void *packet, const void *end, stru
 	return 1;
 }
 
-/* Over IPv4 the checksum may be left out; over IPv6 it may not. */
-static __always_inline enum reason write_gue(struct udphdr *udp, const void *end, struct scratch *s)
+/* l2: bytes of the L2 header, a constant in each copy. */
+static __always_inline enum reason encapsulate4(void *start, const void *end,
+						const struct mutation *m, __u32 l2)
 {
-	const struct mutation *m = &s->mutation;
-	__be16 length = bpf_htons(sizeof(*udp) + m->packet);
-	__u64 sum = 0;
+	struct iphdr *ip = start + l2;
+	struct udphdr *udp = (void *)(ip + 1);
+	__u32 payload = outer_bytes(m->flags) - sizeof(*ip) + m->packet;
 
-	udp->source = m->source_port;
-	udp->dest = bpf_htons(shared.gue_port);
-	udp->len = length;
-	udp->check = 0;
-	if (!(m->flags & MUTATE_OUTER6))
-		return NEXT;
-#pragma unroll
-	for (int i = 0; i < 4; i++)
-		sum += (__u64)m->source[i] + m->destination[i];
-	sum += 2u * length + bpf_htons(IPPROTO_UDP) + udp->source + udp->dest;
-	if (!sum_carried(udp + 1, end, s, &sum))
+	if ((void *)(udp + 1) > end)
 		return drop_emit;
-	sum = ~checksum_fold(sum) & 0xffff;
-	udp->check = sum ? sum : 0xffff;
+	write_new_l2(start, m, l2, 0);
+	write_outer4(ip, m->tos, payload, outer_protocol(m->flags & MUTATE_GUE, m->flags & MUTATE_IPV6),
+		     m->source, m->destination);
+	if (m->flags & MUTATE_GUE)
+		write_outer_udp(udp, m->source_port, shared.gue_port, m->packet);
 	return NEXT;
 }
 
-/* l2: bytes of the L2 header, a constant in each copy. */
-static __always_inline enum reason encapsulate(struct xdp_md *ctx, struct scratch *s, __u32 l2)
+static __always_inline enum reason encapsulate6(void *start, const void *end, struct scratch *s, __u32 l2)
 {
 	const struct mutation *m = &s->mutation;
-	void *start = data(ctx), *end = data_end(ctx), *ip = start + l2;
+	struct ipv6hdr *ip = start + l2;
+	struct udphdr *udp = (void *)(ip + 1);
+	__u32 payload = outer_bytes(m->flags) - sizeof(*ip) + m->packet;
+	__u64 sum = 0;
 
-	if (m->flags & MUTATE_OUTER6) {
-		if (ip + sizeof(struct ipv6hdr) + sizeof(struct udphdr) > end)
-			return drop_emit;
-		write_new_l2(start, m, l2, 1);
-		write_outer6(ip, m);
-		if (m->flags & MUTATE_GUE)
-			return write_gue(ip + sizeof(struct ipv6hdr), end, s);
-		return NEXT;
-	}
-	if (ip + sizeof(struct iphdr) + sizeof(struct udphdr) > end)
+	if ((void *)(udp + 1) > end)
 		return drop_emit;
-	write_new_l2(start, m, l2, 0);
-	write_outer4(ip, m);
-	if (m->flags & MUTATE_GUE)
-		return write_gue(ip + sizeof(struct iphdr), end, s);
+	write_new_l2(start, m, l2, 1);
+	write_outer6(ip, m->flow, payload, outer_protocol(m->flags & MUTATE_GUE, m->flags & MUTATE_IPV6),
+		     m->source, m->destination);
+	if (!(m->flags & MUTATE_GUE))
+		return NEXT;
+	write_outer_udp(udp, m->source_port, shared.gue_port, m->packet);
+	if (!sum_carried(udp + 1, end, s, &sum))
+		return drop_emit;
+	sum_outer_udp(udp, m->source, m->destination, sum);
 	return NEXT;
+}
+
+static __always_inline enum reason encapsulate(struct xdp_md *ctx, struct scratch *s, __u32 l2)
+{
+	if (s->mutation.flags & MUTATE_OUTER6)
+		return encapsulate6(data(ctx), data_end(ctx), s, l2);
+	return encapsulate4(data(ctx), data_end(ctx), &s->mutation, l2);
 }

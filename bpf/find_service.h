@@ -101,6 +101,14 @@ static __always_inline int is_icmp_error(const struct pkt *p, __u32 type)
 	return type == ICMP_UNREACHABLE || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETER;
 }
 
+/* The flow that a packet of the other direction belongs to. */
+static __always_inline void set_reversed(struct flow_key *f, const struct pkt *p,
+					 const __be32 *destination, __be32 ports)
+{
+	set_source(f, p, destination);
+	f->ports = ports >> 16 | ports << 16;
+}
+
 /*
  * The flow that an ICMP error quotes: sent by the service, so the other way
  * round. An error without all of that is left to Linux.
@@ -117,8 +125,7 @@ static __always_inline int find_quoted4(struct pkt *p, struct transport *t, stru
 	    quoted->saddr != ip4(p)->daddr)
 		return 0;
 	t->protocol = quoted->protocol;
-	set_source(f, p, &quoted->daddr);
-	f->ports = *ports >> 16 | *ports << 16;
+	set_reversed(f, p, &quoted->daddr, *ports);
 	return 1;
 }
 
@@ -134,8 +141,7 @@ static __always_inline int find_quoted6(struct pkt *p, struct transport *t, stru
 	    quoted->saddr[2] != ip6(p)->daddr[2] || quoted->saddr[3] != ip6(p)->daddr[3])
 		return 0;
 	t->protocol = quoted->nexthdr;
-	set_source(f, p, quoted->daddr);
-	f->ports = *ports >> 16 | *ports << 16;
+	set_reversed(f, p, quoted->daddr, *ports);
 	return 1;
 }
 
@@ -201,11 +207,6 @@ static __always_inline int lacks_checksum(const struct pkt *p)
 	return (void *)(udp + 1) > p->end || !udp->check;
 }
 
-static __always_inline __u8 traffic_class(const struct pkt *p)
-{
-	return p->family == AF_INET ? ip4(p)->tos : bpf_ntohl(ip6(p)->flow) >> 20;
-}
-
 /*
  * Writes down all that the balance lane wants to know of a packet: what comes
  * then is one code for all packets, and no longer reads the frame.
@@ -220,16 +221,16 @@ static __always_inline void note_packet(struct pkt *p, const struct transport *t
 		s->tcp_flags = read_tcp_flags(p);
 	if (bits & FLOW_FRAGMENT || (!bits && t->protocol == IPPROTO_UDP && lacks_checksum(p)))
 		bits |= FLOW_NO_CHECKSUM;
-	if (frags && p->bytes > (__u32)(p->end - p->data))
+	if (in_buffers(p))
 		bits |= FLOW_BUFFERS;
 	s->flow_bits = bits;
 	s->flow_protocol = t->protocol;
 	s->ttl = p->family == AF_INET ? ip4(p)->ttl : ip6(p)->hop_limit;
-	s->mutation.tos = traffic_class(p);
+	s->mutation.tos = p->family == AF_INET ? ip4(p)->tos : ip6_traffic_class(ip6(p));
 	s->mutation.packet = p->length;
 	s->mutation.flags = (p->family == AF_INET6 ? MUTATE_IPV6 : 0) |
 			    (p->offset != ETH_HLEN ? MUTATE_TAGGED_IN : 0);
-	barrier();
+	barrier();	/* the verifier need not follow each kind of packet */
 }
 
 static __always_inline __u32 port_service(struct pkt *p, __u32 index, const struct address *a,

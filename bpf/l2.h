@@ -3,6 +3,12 @@
 #pragma once
 #include "pkt.h"
 
+static __always_inline void copy_mac(__u8 *to, const __u8 *from)
+{
+	*(__u32 *)to = *(const __u32 *)from;
+	*(__u16 *)(to + 4) = *(const __u16 *)(from + 4);
+}
+
 static __always_inline __u32 l2_bytes(__u32 flags, __u32 tagged)
 {
 	return ETH_HLEN + (flags & tagged ? VLAN_HLEN : 0);

@@ -75,6 +75,12 @@ static __always_inline __u32 frame_bytes(struct xdp_md *ctx)
 	return frags ? bpf_xdp_get_buff_len(ctx) : ctx->data_end - ctx->data;
 }
 
+/* Whether a part of the frame lies outside the linear part. */
+static __always_inline int in_buffers(const struct pkt *p)
+{
+	return frags && p->bytes > (__u32)(p->end - p->data);
+}
+
 static __always_inline void *data(const struct xdp_md *ctx)
 {
 	return (void *)(long)ctx->data;

@@ -4,8 +4,8 @@
  * probe is a TCP connection of this host to the service address; the mark of
  * its socket says which backend it is for.
  */
-#include "checksum.h"
 #include "include/skb.h"
+#include "outer.h"
 
 enum target_bit {
 	TARGET_GUE = 1 << 0,
@@ -41,19 +41,13 @@ struct carried {
 	__u32 ipv6;
 };
 
-/*
- * The sum follows from what holds in every TCP packet, and will hold in one whose
- * checksum the device is to fill in: an IPv4 header sums up to 0, and TCP to the
- * complement of its pseudo-header. With IPv6 most of the two cancels out.
- */
 static __always_inline int read_carried4(struct carried *c, const struct iphdr *ip, const void *end)
 {
 	if ((const void *)(ip + 1) + sizeof(__be32) > end || ip->version_ihl != 0x45 || ip->protocol != IPPROTO_TCP)
 		return 0;
 	c->tos = ip->tos;
 	c->ports = *(const __be32 *)(ip + 1);
-	c->sum = (__u64)~ip->saddr + (__u32)~ip->daddr + (__u16)~bpf_htons(c->bytes - sizeof(*ip)) +
-		 (__u16)~bpf_htons(IPPROTO_TCP);
+	c->sum = sum_derived4(ip);
 	return 1;
 }
 
@@ -61,9 +55,9 @@ static __always_inline int read_carried6(struct carried *c, const struct ipv6hdr
 {
 	if ((const void *)(ip + 1) + sizeof(__be32) > end || ip->nexthdr != IPPROTO_TCP)
 		return 0;
-	c->tos = bpf_ntohl(ip->flow) >> 20 & 0xff;
+	c->tos = ip6_traffic_class(ip);
 	c->ports = *(const __be32 *)(ip + 1);
-	c->sum = (__u64)ip->flow + *(const __u16 *)&ip->nexthdr + (__u16)~bpf_htons(IPPROTO_TCP);
+	c->sum = sum_derived6(ip);
 	c->ipv6 = 1;
 	return 1;
 }
@@ -84,63 +78,6 @@ static __always_inline int read_carried(struct carried *c, const struct __sk_buf
 	return 0;
 }
 
-static __always_inline __u8 outer_protocol(const struct target *t, const struct carried *c)
-{
-	if (t->flags & TARGET_GUE)
-		return IPPROTO_UDP;
-	return c->ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
-}
-
-static __always_inline void write_outer4(struct iphdr *ip, const struct target *t, const struct carried *c,
-					 __u32 payload)
-{
-	ip->version_ihl = 0x45;
-	ip->tos = c->tos;
-	ip->tot_len = bpf_htons(sizeof(*ip) + payload);
-	ip->id = 0;	/* RFC 6864: atomic */
-	ip->frag_off = bpf_htons(IP_DF);
-	ip->ttl = IP_TTL;
-	ip->protocol = outer_protocol(t, c);
-	ip->check = 0;
-	ip->saddr = t->source[0];
-	ip->daddr = t->address[0];
-	ip->check = ip_checksum(ip);
-}
-
-static __always_inline void write_outer6(struct ipv6hdr *ip, const struct target *t, const struct carried *c,
-					 __u32 payload)
-{
-	ip->flow = bpf_htonl(6u << 28 | c->tos << 20);
-	ip->payload_len = bpf_htons(payload);
-	ip->nexthdr = outer_protocol(t, c);
-	ip->hop_limit = IP_TTL;
-#pragma unroll
-	for (int i = 0; i < 4; i++) {
-		ip->saddr[i] = t->source[i];
-		ip->daddr[i] = t->address[i];
-	}
-}
-
-/* Over IPv4 the checksum may be left out; over IPv6 it may not. */
-static __always_inline void write_gue(struct udphdr *udp, const struct target *t, const struct carried *c)
-{
-	__be16 length = bpf_htons(sizeof(*udp) + c->bytes);
-	__u64 sum = c->sum;
-
-	udp->source = (__be16)c->ports | bpf_htons(0xc000);	/* RFC 6335: dynamic ports */
-	udp->dest = bpf_htons(t->gue_port);
-	udp->len = length;
-	udp->check = 0;
-	if (!(t->flags & TARGET_IPV6))
-		return;
-#pragma unroll
-	for (int i = 0; i < 4; i++)
-		sum += (__u64)t->source[i] + t->address[i];
-	sum += 2u * length + bpf_htons(IPPROTO_UDP) + udp->source + udp->dest;
-	sum = ~checksum_fold(sum) & 0xffff;
-	udp->check = sum ? sum : 0xffff;
-}
-
 /*
  * Makes room and fills it. The kernel sees to skb->protocol where the families
  * differ (bpf_skb_net_grow in net/core/filter.c).
@@ -152,6 +89,7 @@ static __always_inline int encapsulate(struct __sk_buff *skb, const struct targe
 	__u32 udp_bytes = gue ? sizeof(struct udphdr) : 0;
 	__u64 flags = (ipv6 ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 : BPF_F_ADJ_ROOM_ENCAP_L3_IPV4) |
 		      (gue ? BPF_F_ADJ_ROOM_ENCAP_L4_UDP : 0);
+	struct udphdr *udp;
 	void *ip, *end;
 
 	if (bpf_skb_adjust_room(skb, ip_bytes + udp_bytes, BPF_ADJ_ROOM_MAC, flags))
@@ -161,11 +99,17 @@ static __always_inline int encapsulate(struct __sk_buff *skb, const struct targe
 	if (ip + sizeof(struct ipv6hdr) + sizeof(struct udphdr) > end)
 		return 0;
 	if (ipv6)
-		write_outer6(ip, t, c, udp_bytes + c->bytes);
+		write_outer6(ip, bpf_htonl(6u << 28 | c->tos << 20), udp_bytes + c->bytes,
+			     outer_protocol(gue, c->ipv6), t->source, t->address);
 	else
-		write_outer4(ip, t, c, udp_bytes + c->bytes);
-	if (gue)
-		write_gue(ip + (ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr)), t, c);
+		write_outer4(ip, c->tos, udp_bytes + c->bytes, outer_protocol(gue, c->ipv6),
+			     t->source, t->address);
+	if (!gue)
+		return 1;
+	udp = ip + (ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
+	write_outer_udp(udp, (__be16)c->ports | bpf_htons(0xc000), t->gue_port, c->bytes);	/* RFC 6335: dynamic ports */
+	if (ipv6)
+		sum_outer_udp(udp, t->source, t->address, c->sum);
 	return 1;
 }
 

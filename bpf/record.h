@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* 5. record: writes the decision down for finalize. */
 #pragma once
+#include "l2.h"
 #include "mss_rule.h"
-#include "pkt.h"
-
-static __always_inline void copy_mac(__u8 *to, const __u8 *from)
-{
-	*(__u32 *)to = *(const __u32 *)from;
-	*(__u16 *)(to + 4) = *(const __u16 *)(from + 4);
-}
 
 /*
  * What follows the IP packet is trailer: Linux would cut it off, down to the

@@ -90,15 +90,16 @@ static __always_inline enum reason fib_reason(int answer)
 	}
 }
 
-static __always_inline int redirectable(const struct pkt *p, const struct egress *e)
+/* A device that takes what flags say, enum egress_bit, takes this frame now. */
+static __always_inline int redirectable(const struct pkt *p, __u32 flags, int buffers)
 {
 	__u32 need = EGRESS_UP;
 
 	if (!p->port->generic)
 		need |= EGRESS_NATIVE;
-	if (frags && p->bytes > (__u32)(p->end - p->data))
+	if (buffers)
 		need |= EGRESS_FRAGS;
-	return (e->flags & need) == need;
+	return (flags & need) == need;
 }
 
 /* The egress of the answer takes this packet now; e is set to it. */
@@ -113,7 +114,7 @@ static __always_inline enum reason check_egress(struct pkt *p, const struct bpf_
 		return pass_not_redirectable;
 	if (p->length > (*e)->mtu)
 		return pass_mtu;
-	if (!redirectable(p, *e))
+	if (!redirectable(p, (*e)->flags, in_buffers(p)))
 		return pass_not_redirectable;
 	return settings.dry_run ? dry_run : NEXT;
 }

@@ -3,7 +3,6 @@
 package dataplane
 
 import (
-	"bytes"
 	"fmt"
 	"net/netip"
 )
@@ -26,35 +25,16 @@ func (t *twin) balanceNotes(trace pipelineTrace) balanceNotes {
 		t.coll.Maps["services"].Lookup(trace.Service, &service) != nil {
 		return b
 	}
-	name, _, _ := bytes.Cut(note.Name[:], []byte{0})
-	b.service, b.size = string(name), service.Size
+	b.service, b.size = noted(service, note).Name, service.Size
 	var backend pipelineBackend
 	if trace.Backend == 0 || t.coll.Maps["backends"].Lookup(service.First+trace.Backend, &backend) != nil {
 		return b
 	}
-	b.backend = addressOf(backend)
+	b.backend = wireAddr(backend.Address, backend.Flags&uint16(pipelineBackendBitBACKEND_IPV6) != 0)
 	if backend.Flags&uint16(pipelineBackendBitBACKEND_RESOLVED) != 0 {
 		b.egress = int(backend.Egress)
 	}
 	return b
-}
-
-// addressOf is the address in a record.
-func addressOf(b pipelineBackend) netip.Addr {
-	return addressFrom(b.Address, b.Flags&uint16(pipelineBackendBitBACKEND_IPV6) != 0)
-}
-
-// addressFrom turns words as the programs hold them, in wire order, into an
-// address.
-func addressFrom(words [4]uint32, ipv6 bool) netip.Addr {
-	var raw [16]byte
-	for i, w := range words {
-		raw[4*i], raw[4*i+1], raw[4*i+2], raw[4*i+3] = byte(w), byte(w>>8), byte(w>>16), byte(w>>24)
-	}
-	if ipv6 {
-		return netip.AddrFrom16(raw)
-	}
-	return netip.AddrFrom4([4]byte(raw[:4]))
 }
 
 // choiceTexts tell of enum choice in bpf/abi.h.

@@ -58,6 +58,11 @@ struct ipv6hdr {
 	__be32 daddr[4];
 };
 
+static __always_inline __u8 ip6_traffic_class(const struct ipv6hdr *ip)
+{
+	return bpf_ntohl(ip->flow) >> 20;
+}
+
 #define IPV6_FLOWINFO_MASK 0x0fffffff
 #define IPV6_FLOWLABEL_MASK 0x000fffff
 #define IPV6_MIN_MTU 1280
