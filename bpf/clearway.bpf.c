@@ -140,7 +140,7 @@ SEC("xdp") int decide(struct xdp_md *ctx)
 	return verdict(reason);
 }
 
-/* Stage 8: a device that has gone in between is a drop, since the frame is changed. */
+/* 8. emit: a device that has gone in between is a drop, since the frame is changed. */
 static __always_inline int emit(const struct mutation *m)
 {
 	if (m->flags & (MUTATE_SAME_PORT | MUTATE_ANSWER))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* 5. record: writes the decision down for finalize. */
+/* 6. record: writes the decision down for finalize. */
 #pragma once
 #include "l2.h"
 #include "mss_rule.h"
