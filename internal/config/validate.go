@@ -16,16 +16,12 @@ import (
 	"clearway/dataplane"
 )
 
-// The defaults that are no zero values. Those of limits stand with their
-// ranges.
+// The defaults that are no zero values. Those of limits are the data path's.
 const (
-	defaultBPFFS    = "/sys/fs/bpf/clearway"
-	defaultSocket   = "/run/clearway/clearway.sock"
-	defaultMetrics  = "127.0.0.1:9450"
-	defaultLog      = "info"
-	defaultServices = 4096
-	defaultBackends = 65536
-	defaultFlows    = 262144
+	defaultBPFFS   = "/sys/fs/bpf/clearway"
+	defaultSocket  = "/run/clearway/clearway.sock"
+	defaultMetrics = "127.0.0.1:9450"
+	defaultLog     = "info"
 )
 
 // validator turns raw values into checked ones. What is wrong is reported and
@@ -152,9 +148,9 @@ func (v *validator) limits(c rawLimits, whole bool) Limits {
 		Interfaces:   v.number("limits.interfaces", c.interfaces, dataplane.DefaultInterfaces, 1, most.Interfaces),
 		L3Interfaces: v.number("limits.l3-interfaces", c.l3Interfaces, dataplane.DefaultL3Interfaces, 1, most.L3Interfaces),
 		Ifindex:      v.number("limits.ifindex", c.ifindex, dataplane.DefaultIfindex, 1, most.Ifindex),
-		Services:     v.number("limits.services", c.services, defaultServices, 1, most.Services),
-		Backends:     v.number("limits.backends", c.backends, defaultBackends, 1, most.Backends),
-		Flows:        v.number("limits.flows", c.flows, defaultFlows, 1, most.Flows),
+		Services:     v.number("limits.services", c.services, dataplane.DefaultServices, 1, most.Services),
+		Backends:     v.number("limits.backends", c.backends, dataplane.DefaultBackends, 1, most.Backends),
+		Flows:        v.number("limits.flows", c.flows, dataplane.DefaultFlows, 1, most.Flows),
 	}
 	if c.broken || !whole || v.errors > before {
 		return most
