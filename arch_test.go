@@ -48,11 +48,11 @@ type rule struct {
 }
 
 var rules = []rule{
-	{says: "lpm and maglev import the standard library only", deep: true,
-		holdsFor:  among("lpm", "maglev"),
+	{says: "lpm, maglev and tracking import the standard library only", deep: true,
+		holdsFor:  among("lpm", "maglev", "tracking"),
 		forbidden: func(i string, standard bool) bool { return !standard }},
-	{says: "xsk imports the standard library and golang.org/x/sys only", deep: true,
-		holdsFor:  among("xsk"),
+	{says: "xsk and health import the standard library and golang.org/x/sys only", deep: true,
+		holdsFor:  among("xsk", "internal/health"),
 		forbidden: func(i string, standard bool) bool { return !standard && !strings.HasPrefix(i, "golang.org/x/sys/") }},
 	{says: "dataplane imports nothing from internal/", deep: true,
 		holdsFor:  among("dataplane"),
