@@ -64,7 +64,7 @@ type MSSClamp struct {
 	Prefix netip.Prefix
 }
 
-// Balance is the balance lane, empty without services. Names of services
+// Balance is the balance lane, which does nothing without services. Names of services
 // differ; so do their addresses, protocols and ports.
 type Balance struct {
 	OuterMap         string // array or hash

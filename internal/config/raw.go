@@ -69,17 +69,15 @@ func (c *raw) readInterfaces(r *reader, e entry) {
 	if isNull(e.value) || e.value.Kind == yaml.SequenceNode && len(e.value.Content) == 0 {
 		r.errorf(at(e.value), "interfaces is empty; name at least one")
 	}
-	r.list(func(path string, n *yaml.Node) { c.readInterface(r, path, n) })(e)
+	elements(r, &c.interfaces, (*rawInterface).read)(e)
 }
 
-func (c *raw) readInterface(r *reader, path string, n *yaml.Node) {
-	var one rawInterface
-	r.mapping(n, path, fields{
-		"name":                   r.text(&one.name),
-		"mode":                   r.text(&one.mode),
-		"allow-partial-checksum": r.boolean(&one.allowPartialChecksum),
+func (c *rawInterface) read(r *reader, e entry) {
+	r.mapping(e.value, e.path, fields{
+		"name":                   r.text(&c.name),
+		"mode":                   r.text(&c.mode),
+		"allow-partial-checksum": r.boolean(&c.allowPartialChecksum),
 	}, "name")
-	c.interfaces = append(c.interfaces, one)
 }
 
 func (c *rawForward) read(r *reader, e entry) {
@@ -90,24 +88,21 @@ func (c *rawForward) read(r *reader, e entry) {
 		"dry-run":   r.boolean(&c.dryRun),
 		"hairpin":   r.boolean(&c.hairpin),
 		"fib":       r.text(&c.fib),
-		"mss-clamp": r.list(func(path string, n *yaml.Node) { c.readMSSClamp(r, path, n) }),
+		"mss-clamp": elements(r, &c.mssClamp, (*rawMSSClamp).read),
 	})
 }
 
-func (c *rawForward) readMSSClamp(r *reader, path string, n *yaml.Node) {
-	one, before := rawMSSClamp{place: at(n)}, r.errors
-	r.mapping(n, path, fields{
-		"mss":    r.number(&one.mss),
-		"egress": r.text(&one.egress),
-		"prefix": r.text(&one.prefix),
+func (c *rawMSSClamp) read(r *reader, e entry) {
+	c.place = at(e.value)
+	c.broken = !r.mapping(e.value, e.path, fields{
+		"mss":    r.number(&c.mss),
+		"egress": r.text(&c.egress),
+		"prefix": r.text(&c.prefix),
 	}, "mss")
-	one.broken = r.errors > before
-	c.mssClamp = append(c.mssClamp, one)
 }
 
 func (c *rawLimits) read(r *reader, e entry) {
-	before := r.errors
-	r.mapping(e.value, e.path, fields{
+	c.broken = !r.mapping(e.value, e.path, fields{
 		"allow":         r.number(&c.allow),
 		"interfaces":    r.number(&c.interfaces),
 		"l3-interfaces": r.number(&c.l3Interfaces),
@@ -116,5 +111,4 @@ func (c *rawLimits) read(r *reader, e entry) {
 		"backends":      r.number(&c.backends),
 		"flows":         r.number(&c.flows),
 	})
-	c.broken = r.errors > before
 }

@@ -5,7 +5,6 @@ package config
 import "go.yaml.in/yaml/v4"
 
 type rawBalance struct {
-	place             // of the key
 	outerMap, seed    *item[string]
 	source4, source6  *item[string]
 	guePort, icmpRate *item[int]
@@ -47,7 +46,6 @@ type rawBackend struct {
 }
 
 func (c *rawBalance) read(r *reader, e entry) {
-	c.place = at(e.key)
 	r.mapping(e.value, e.path, fields{
 		"outer-map": r.text(&c.outerMap),
 		"seed":      r.text(&c.seed),
@@ -55,28 +53,26 @@ func (c *rawBalance) read(r *reader, e entry) {
 		"source6":   r.text(&c.source6),
 		"gue-port":  r.number(&c.guePort),
 		"icmp-rate": r.number(&c.icmpRate),
-		"services":  r.list(func(path string, n *yaml.Node) { c.readService(r, path, n) }),
+		"services":  elements(r, &c.services, (*rawService).read),
 	})
 }
 
-func (c *rawBalance) readService(r *reader, path string, n *yaml.Node) {
-	one, before := rawService{place: at(n)}, r.errors
-	r.mapping(n, path, fields{
-		"name":       r.text(&one.name),
-		"address":    r.text(&one.address),
-		"protocol":   r.text(&one.protocol),
-		"ports":      func(e entry) { one.readPorts(r, e) },
-		"table-size": r.number(&one.tableSize),
-		"mode":       r.text(&one.mode),
-		"affinity":   r.text(&one.affinity),
-		"tracking":   r.text(&one.tracking),
-		"settle":     r.text(&one.settle),
-		"down-grace": r.text(&one.downGrace),
-		"health":     func(e entry) { one.readHealth(r, e) },
-		"backends":   r.list(func(path string, n *yaml.Node) { one.readBackend(r, path, n) }),
+func (c *rawService) read(r *reader, e entry) {
+	c.place = at(e.value)
+	c.broken = !r.mapping(e.value, e.path, fields{
+		"name":       r.text(&c.name),
+		"address":    r.text(&c.address),
+		"protocol":   r.text(&c.protocol),
+		"ports":      func(e entry) { c.readPorts(r, e) },
+		"table-size": r.number(&c.tableSize),
+		"mode":       r.text(&c.mode),
+		"affinity":   r.text(&c.affinity),
+		"tracking":   r.text(&c.tracking),
+		"settle":     r.text(&c.settle),
+		"down-grace": r.text(&c.downGrace),
+		"health":     func(e entry) { c.readHealth(r, e) },
+		"backends":   elements(r, &c.backends, (*rawBackend).read),
 	}, "name", "address", "protocol", "ports")
-	one.broken = r.errors > before
-	c.services = append(c.services, one)
 }
 
 func (c *rawService) readPorts(r *reader, e entry) {
@@ -91,13 +87,13 @@ func (c *rawService) readPorts(r *reader, e entry) {
 	case len(e.value.Content) == 0:
 		r.errorf(ports.place, "%s is empty; it takes %s", e.path, either)
 	default:
-		for _, n := range e.value.Content {
+		r.list(func(e entry) {
 			var one *item[int]
-			r.number(&one)(entry{path: e.path + "[]", value: n})
+			r.number(&one)(e)
 			if one != nil {
 				ports.value.list = append(ports.value.list, *one)
 			}
-		}
+		})(e)
 	}
 	if ports.value.any || len(ports.value.list) > 0 {
 		c.ports = &ports
@@ -105,25 +101,24 @@ func (c *rawService) readPorts(r *reader, e entry) {
 }
 
 func (c *rawService) readHealth(r *reader, e entry) {
-	one := rawHealth{place: at(e.key)}
+	h := rawHealth{place: at(e.key)}
 	r.mapping(e.value, e.path, fields{
-		"type":     r.text(&one.kind),
-		"port":     r.number(&one.port),
-		"path":     r.text(&one.path),
-		"host":     r.text(&one.host),
-		"interval": r.text(&one.interval),
-		"timeout":  r.text(&one.timeout),
-		"rise":     r.number(&one.rise),
-		"fall":     r.number(&one.fall),
+		"type":     r.text(&h.kind),
+		"port":     r.number(&h.port),
+		"path":     r.text(&h.path),
+		"host":     r.text(&h.host),
+		"interval": r.text(&h.interval),
+		"timeout":  r.text(&h.timeout),
+		"rise":     r.number(&h.rise),
+		"fall":     r.number(&h.fall),
 	}, "type")
-	c.health = &one
+	c.health = &h
 }
 
-func (c *rawService) readBackend(r *reader, path string, n *yaml.Node) {
-	one := rawBackend{place: at(n)}
-	r.mapping(n, path, fields{
-		"address": r.text(&one.address),
-		"weight":  r.number(&one.weight),
+func (c *rawBackend) read(r *reader, e entry) {
+	c.place = at(e.value)
+	r.mapping(e.value, e.path, fields{
+		"address": r.text(&c.address),
+		"weight":  r.number(&c.weight),
 	}, "address")
-	c.backends = append(c.backends, one)
 }

@@ -23,8 +23,8 @@ type item[T any] struct {
 	value T
 }
 
-// entry is one "key: value" of a mapping. path names the key from the top
-// level down.
+// entry is one "key: value" of a mapping, or an element of a list, which has no
+// key. path names it from the top level down.
 type entry struct {
 	path       string
 	key, value *yaml.Node
@@ -34,16 +34,18 @@ type entry struct {
 // a later version will know.
 type fields map[string]func(entry)
 
-// mapping reads the mapping n, which path names ("" is the top level). A null
-// is an empty mapping: all its keys may be commented out.
-func (r *reader) mapping(n *yaml.Node, path string, known fields, required ...string) {
+// mapping reads the mapping n, which path names ("" is the top level), and tells
+// whether all of it could be read. A null is an empty mapping: all its keys may
+// be commented out.
+func (r *reader) mapping(n *yaml.Node, path string, known fields, required ...string) bool {
+	before := r.errors
 	seen := map[string]*yaml.Node{}
 	meant := map[string]bool{} // keys that unknown ones look like
 	if isNull(n) {
 		n = &yaml.Node{Kind: yaml.MappingNode, Line: n.Line, Column: n.Column}
 	}
 	if !r.isKind(n, yaml.MappingNode, cmp.Or(path, "the top level"), "a mapping of keys to values") {
-		return
+		return false
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		e := entry{path: join(path, n.Content[i].Value), key: n.Content[i], value: n.Content[i+1]}
@@ -74,6 +76,7 @@ func (r *reader) mapping(n *yaml.Node, path string, known fields, required ...st
 			r.errorf(at(n), "%s is missing", join(path, name))
 		}
 	}
+	return r.errors == before
 }
 
 // instead returns the key that an unknown one looks like, if there is one, and
@@ -95,22 +98,31 @@ func (r *reader) instead(path, name string, known fields) (best, hint string) {
 }
 
 // list reads a list and hands each element to one. A null is an empty list.
-func (r *reader) list(one func(path string, n *yaml.Node)) func(entry) {
+func (r *reader) list(one func(entry)) func(entry) {
 	return func(e entry) {
 		if isNull(e.value) || !r.isKind(e.value, yaml.SequenceNode, e.path, "a list") {
 			return
 		}
 		for _, n := range e.value.Content {
-			one(e.path+"[]", n)
+			one(entry{path: e.path + "[]", value: n})
 		}
 	}
 }
 
+// elements reads a list into one of raw values.
+func elements[T any](r *reader, to *[]T, read func(*T, *reader, entry)) func(entry) {
+	return r.list(func(e entry) {
+		var one T
+		read(&one, r, e)
+		*to = append(*to, one)
+	})
+}
+
 // texts reads a list of texts.
 func (r *reader) texts(to *[]item[string]) func(entry) {
-	return r.list(func(path string, n *yaml.Node) {
-		if value, ok := r.scalar(path, n); ok {
-			*to = append(*to, item[string]{at(n), value})
+	return r.list(func(e entry) {
+		if value, ok := r.scalar(e.path, e.value); ok {
+			*to = append(*to, item[string]{at(e.value), value})
 		}
 	})
 }
