@@ -108,10 +108,7 @@ func (r *rtnetlink) nextHops(addresses []netip.Addr) (map[netip.Addr]NextHop, er
 	if err != nil {
 		return nil, err
 	}
-	byIndex := make(map[int]*device, len(devices))
-	for i := range devices {
-		byIndex[devices[i].Index] = &devices[i]
-	}
+	byIndex := indexed(devices)
 	hops := make(map[netip.Addr]NextHop, len(addresses))
 	for batch := range slices.Chunk(addresses, lookupBatch) {
 		if err := r.ask(batch); err != nil {
@@ -187,16 +184,13 @@ func (r *rtnetlink) macs(hops map[netip.Addr]NextHop) (map[neighbour]dataplane.M
 	for _, hop := range hops {
 		wanted[neighbour{hop.Egress, hop.Gateway}] = true
 	}
-	macs := make(map[neighbour]dataplane.MAC)
-	_, err := dump(r, unix.RTM_GETNEIGH, make([]byte, sizeofNdMsg), func(b []byte) (neighbour, bool, error) {
-		n, ok, err := decodeNeighbour(b)
-		if ok && wanted[n.neighbour] {
-			macs[n.neighbour] = n.mac
-		}
-		return n.neighbour, false, err
-	})
+	found, err := r.neighbours(func(n neighbourEntry) bool { return wanted[n.neighbour] })
 	if err != nil {
-		return nil, fmt.Errorf("reading neighbours: %w", err)
+		return nil, err
+	}
+	macs := make(map[neighbour]dataplane.MAC, len(found))
+	for _, n := range found {
+		macs[n.neighbour] = n.mac
 	}
 	return macs, nil
 }

@@ -207,10 +207,7 @@ func (d *device) decodeIPv6(spec *netlink.AttributeDecoder) error {
 // relate fills in what a link owes to the others: its master's type, the VLAN's
 // parent, who claims its frames, and the peer of a veth in this namespace.
 func relate(devices []device) {
-	byIndex := make(map[int]*device, len(devices))
-	for i := range devices {
-		byIndex[devices[i].Index] = &devices[i]
-	}
+	byIndex := indexed(devices)
 	for i := range devices {
 		d := &devices[i]
 		if master := byIndex[d.Master]; master != nil {
@@ -230,4 +227,12 @@ func relate(devices []device) {
 			below.Claimed = d.Type
 		}
 	}
+}
+
+func indexed(devices []device) map[int]*device {
+	byIndex := make(map[int]*device, len(devices))
+	for i := range devices {
+		byIndex[devices[i].Index] = &devices[i]
+	}
+	return byIndex
 }

@@ -63,6 +63,18 @@ func decodeNeighbour(b []byte) (neighbourEntry, bool, error) {
 	return n, n.address.IsValid(), attrs.Err()
 }
 
+// neighbours reads those that are wanted.
+func (r *rtnetlink) neighbours(wanted func(neighbourEntry) bool) ([]neighbourEntry, error) {
+	all, err := dump(r, unix.RTM_GETNEIGH, make([]byte, sizeofNdMsg), func(b []byte) (neighbourEntry, bool, error) {
+		n, ok, err := decodeNeighbour(b)
+		return n, ok && wanted(n), err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading neighbours: %w", err)
+	}
+	return all, nil
+}
+
 // use has the kernel treat a neighbour as if something had been sent to it: it
 // checks a stale one, and resolves one that it doesn't know. One that has gone
 // meanwhile stays gone unless create is set.

@@ -4,7 +4,6 @@ package netstate
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -47,12 +46,13 @@ func (r *Reader) refresh(ctx context.Context) error {
 		return err
 	}
 	defer socket.close()
-	stale, err := dump(socket, unix.RTM_GETNEIGH, make([]byte, sizeofNdMsg), func(b []byte) (neighbour, bool, error) {
-		n, wanted, err := decodeNeighbour(b)
-		return n.neighbour, wanted && n.state&unix.NUD_STALE != 0, err
-	})
+	entries, err := socket.neighbours(func(n neighbourEntry) bool { return n.state&unix.NUD_STALE != 0 })
 	if err != nil {
-		return fmt.Errorf("reading neighbours: %w", err)
+		return err
+	}
+	stale := make([]neighbour, len(entries))
+	for i, n := range entries {
+		stale[i] = n.neighbour
 	}
 	if err := socket.useEach(ctx, stale, false); err != nil {
 		return err
