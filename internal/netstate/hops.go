@@ -45,16 +45,7 @@ func NextHops(ctx context.Context, addresses []netip.Addr) (map[netip.Addr]NextH
 // The routes and gateways of the last call are those whose changes
 // [Reader.Watch] tells of, and that [Reader.RefreshNeighbours] looks after.
 func (r *Reader) NextHops(ctx context.Context, addresses []netip.Addr) (map[netip.Addr]NextHop, error) {
-	r.reading.Lock()
-	defer r.reading.Unlock()
-	hops, err := r.nextHops(ctx, addresses)
-	if ctx.Err() != nil { // says more than the deadline that ended a socket
-		err = ctx.Err()
-	}
-	if err != nil {
-		return nil, err
-	}
-	return hops, nil
+	return alone(ctx, r, func(ctx context.Context) (map[netip.Addr]NextHop, error) { return r.nextHops(ctx, addresses) })
 }
 
 func (r *Reader) nextHops(ctx context.Context, addresses []netip.Addr) (map[netip.Addr]NextHop, error) {

@@ -14,7 +14,7 @@ import (
 // can watch a machine with a full Internet table. The zero value is ready; its
 // methods may be called concurrently.
 type Reader struct {
-	reading sync.Mutex // one Read at a time
+	reading sync.Mutex // one Read or NextHops at a time
 
 	mu       sync.Mutex // for all below
 	watched  int        // watches that run
@@ -32,16 +32,22 @@ func Read(ctx context.Context) (View, error) {
 // Read reads the state of the calling thread's network namespace, which must
 // be the same every time. It needs CAP_NET_ADMIN for the IPsec policies.
 func (r *Reader) Read(ctx context.Context) (View, error) {
+	return alone(ctx, r, r.read)
+}
+
+// alone reads something while r reads nothing else.
+func alone[T any](ctx context.Context, r *Reader, read func(context.Context) (T, error)) (T, error) {
 	r.reading.Lock()
 	defer r.reading.Unlock()
-	v, err := r.read(ctx)
+	whole, err := read(ctx)
 	if ctx.Err() != nil { // says more than the deadline that ended a socket
 		err = ctx.Err()
 	}
 	if err != nil {
-		return View{}, err
+		var none T
+		return none, err
 	}
-	return v, nil
+	return whole, nil
 }
 
 func (r *Reader) read(ctx context.Context) (View, error) {
