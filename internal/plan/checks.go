@@ -69,7 +69,7 @@ func Checks(c *config.Config, hops map[netip.Addr]netstate.NextHop, prober bool)
 				}
 			} else {
 				check.Target = netip.AddrPortFrom(b.Address, s.Health.Port)
-				check.Host = cmp.Or(check.Host, uriHost(s.Address))
+				check.Host = cmp.Or(check.Host, s.Address.String())
 			}
 			checks = append(checks, check)
 		}
@@ -92,14 +92,6 @@ func checkOf(s config.Service, b config.Backend) health.Check {
 		Rise:     s.Health.Rise,
 		Fall:     s.Health.Fall,
 	}
-}
-
-// uriHost is an address as it stands in a URI (RFC 3986, section 3.2.2).
-func uriHost(a netip.Addr) string {
-	if a.Is6() {
-		return "[" + a.String() + "]"
-	}
-	return a.String()
 }
 
 // probeMark are the bits that tell the mark of a probe from others. The other 30

@@ -114,7 +114,7 @@ func TestDirectChecks(t *testing.T) {
 				to, host := netip.AddrPortFrom(addr(address), 8080), ""
 				if direct {
 					to = netip.AddrPortFrom(addr("10.0.0.2"), 8080)
-					host = map[string]string{web: web, "2001:db8:9::1": "[2001:db8:9::1]"}[address]
+					host = address // health writes it as URIs do
 				}
 				if got := checks[0]; got.Target != to || got.Host != host || (got.Mark == 0) != direct {
 					t.Errorf("check %+v", got)
