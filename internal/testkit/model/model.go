@@ -9,17 +9,29 @@
 // with a reason, which is spelt as in enum reason in bpf/abi.h.
 package model
 
-import "clearway/dataplane"
+import (
+	"slices"
+
+	"clearway/dataplane"
+)
 
 // Model holds all that decides about a frame.
 type Model struct {
 	State dataplane.State // an Auto port counts as native: name the mode it has got
 	FIB   func(Query) Answer
 
-	// NoFinalize makes the tail call find no program. The other faults of
-	// finalize, pass_no_headroom and drop_emit, are not modelled.
-	NoFinalize bool
+	NoFinalize bool // the tail call finds no program
 }
+
+// notModelled are the other faults of finalize, and what comes of services.
+var notModelled = []string{
+	"pass_no_headroom", "drop_emit",
+	"balance", "drop_header", "drop_fragment", "drop_no_backend", "drop_ttl", "drop_no_neighbour", "drop_too_big", "drop_no_finalize",
+}
+
+// Has says whether the model ever decides with a reason: it has no services, and
+// no faults of finalize but that of Model.NoFinalize.
+func Has(reason string) bool { return !slices.Contains(notModelled, reason) }
 
 // Result is what happens to a frame.
 type Result struct {
