@@ -81,7 +81,7 @@ func TestChecks(t *testing.T) {
 		want("web", "10.0.0.2", web, ""), want("web", "10.0.0.4", "10.0.0.4", web), // without a way,
 		want("web", "10.0.0.5", "10.0.0.5", web), want("web", "10.0.0.6", "10.0.0.6", web),
 		want("gue", "10.0.0.3", web6, "example.com"), want("second", "10.0.0.2", web, ""),
-	}, checks, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
+	}, checks, compareNetip); diff != "" {
 		t.Errorf("checks (-want +got):\n%s", diff)
 	}
 }

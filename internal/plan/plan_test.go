@@ -370,7 +370,7 @@ func TestClasses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, s.Classes, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(want, s.Classes, compareNetip); diff != "" {
 		t.Errorf("classes (-want +got):\n%s", diff)
 	}
 }
