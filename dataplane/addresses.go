@@ -105,18 +105,3 @@ func portEntries(services []*registered) []portEntry {
 	})
 	return all
 }
-
-// movedPrefixes lists the service addresses whose record is another one.
-func (g *registry) movedPrefixes(have *registry) (moved []netip.Prefix) {
-	for p, index := range g.prefixes {
-		if was, there := have.prefixes[p]; !there || was != index {
-			moved = append(moved, p)
-		}
-	}
-	for p := range have.prefixes {
-		if _, stays := g.prefixes[p]; !stays {
-			moved = append(moved, p)
-		}
-	}
-	return moved
-}

@@ -52,7 +52,7 @@ func (d *Dataplane) Apply(ctx context.Context, s State) (Changes, error) {
 	if err != nil {
 		return Changes{}, err
 	}
-	changed := changedClasses(d.state.Classes, s.Classes)
+	changed := changedPrefixes(d.state.Classes, s.Classes)
 	if err := d.apply(ctx, s, changed, registry); err != nil {
 		return Changes{}, err
 	}

@@ -74,7 +74,7 @@ func (have composition) compose(k known, changed []netip.Prefix) edits {
 		if len(around) > 0 {
 			outer = around[len(around)-1].word
 		} else {
-			outer = have.around(p)
+			outer = longest(have, p.Addr(), p.Bits()-1)
 		}
 		word := k.word(p, outer)
 		e.add(have, p, word, word != outer)
@@ -100,11 +100,12 @@ func (have composition) affected(k known, changed []netip.Prefix) []netip.Prefix
 	return nestingOrder(all)
 }
 
-// around finds the word of the addresses around a prefix.
-func (have composition) around(p netip.Prefix) uint32 {
-	for bits := p.Bits() - 1; bits >= 0 && len(have) > 0; bits-- {
-		if word, ok := have[netip.PrefixFrom(p.Addr(), bits).Masked()]; ok {
-			return word
+// longest finds the value of the longest prefix around an address that has at
+// most so many bits; 0 if there is none.
+func longest[M ~map[netip.Prefix]uint32](m M, a netip.Addr, bits int) uint32 {
+	for ; bits >= 0 && len(m) > 0; bits-- {
+		if value, ok := m[netip.PrefixFrom(a, bits).Masked()]; ok {
+			return value
 		}
 	}
 	return 0
@@ -152,17 +153,16 @@ func inherit(outer uint32, own Class) uint32 {
 	return bits | uint32(own&^NoException)
 }
 
-// changedClasses lists the prefixes of which something else is known. It is not
-// nil.
-func changedClasses(before, after map[netip.Prefix]Class) []netip.Prefix {
+// changedPrefixes lists those of which something else is known. It is not nil.
+func changedPrefixes[V comparable](before, after map[netip.Prefix]V) []netip.Prefix {
 	changed := []netip.Prefix{}
 	stayed := 0
-	for p, c := range after {
+	for p, v := range after {
 		old, was := before[p]
 		if was {
 			stayed++
 		}
-		if !was || old != c {
+		if !was || old != v {
 			changed = append(changed, p)
 		}
 	}

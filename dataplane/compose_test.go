@@ -42,7 +42,7 @@ func TestComposeByDifference(t *testing.T) {
 		have := composeAll(classes, rules)
 		for step := range 50 {
 			next := randomChange(rng, classes)
-			changed := changedClasses(classes, next)
+			changed := changedPrefixes(classes, next)
 			if rng.IntN(4) == 0 {
 				rules, changed = mustRules(t, randomRules(rng, rng.IntN(6))), nil
 			}

@@ -21,7 +21,7 @@ func (im *image) addServices(s State, present *image, size sizes, now time.Durat
 		return err
 	}
 	if changed != nil {
-		changed = slices.Concat(changed, next.movedPrefixes(&present.registry))
+		changed = slices.Concat(changed, changedPrefixes(present.registry.prefixes, next.prefixes))
 	}
 	im.registry = *next
 	if len(changed) > fewChanged {

@@ -101,11 +101,4 @@ func ruleCount(rules []MSSRule) (n int) {
 }
 
 // at returns where the list starts of what applies to an address.
-func (r *ruleLists) at(a netip.Addr) uint32 {
-	for bits := a.BitLen(); bits >= 0 && len(r.heads) > 0; bits-- {
-		if head, ok := r.heads[netip.PrefixFrom(a, bits).Masked()]; ok {
-			return head
-		}
-	}
-	return 0
-}
+func (r *ruleLists) at(a netip.Addr) uint32 { return longest(r.heads, a, a.BitLen()) }

@@ -20,7 +20,7 @@ func (d *Dataplane) Preview(s State) (Changes, error) {
 	if err != nil {
 		return Changes{}, err
 	}
-	changed := changedClasses(d.state.Classes, s.Classes)
+	changed := changedPrefixes(d.state.Classes, s.Classes)
 	want, renewed, err := d.imageOf(s, registry, changed)
 	if err != nil {
 		return Changes{}, err
