@@ -62,6 +62,33 @@ func TestComposeByDifference(t *testing.T) {
 	}
 }
 
+// TestNothingIsComposedWithoutAChange: an entry that composing everything would
+// take out stays where nothing has changed.
+func TestNothingIsComposedWithoutAChange(t *testing.T) {
+	s := State{Limits: Limits{}.withDefaults(), Classes: randomClasses(testkit.Rand(t), 40)}
+	s.Services = []Service{aService("web", "203.0.113.10", []uint16{80}, "10.2.0.11")}
+	size := wantedSizes(s, sizes{}, &registry{})
+	im, err := newImage(s, &image{}, size, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	im = im.settle()
+	odd := netip.MustParsePrefix("198.51.100.77/32")
+	im.prefixes[odd] = 1 << 30
+	for _, row := range []struct {
+		changed []netip.Prefix
+		edits   int
+	}{{[]netip.Prefix{}, 0}, {nil, 1}} {
+		next, err := newImage(s, im, size, 0, row.changed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(next.edits.forth) != row.edits {
+			t.Errorf("changed are %#v: edits %v, want %d", row.changed, next.edits.forth, row.edits)
+		}
+	}
+}
+
 func mustRules(t *testing.T, rules []MSSRule) *ruleLists {
 	t.Helper()
 	lists, err := newRuleLists(rules, 0)

@@ -20,8 +20,8 @@ func (im *image) addServices(s State, present *image, size sizes, now time.Durat
 	if err := next.addAddresses(&present.registry, size, im.lists); err != nil {
 		return err
 	}
-	if changed != nil {
-		changed = slices.Concat(changed, changedPrefixes(present.registry.prefixes, next.prefixes))
+	if changed != nil { // it stays so, even if there is none: nil would be all
+		changed = append(slices.Clip(changed), changedPrefixes(present.registry.prefixes, next.prefixes)...)
 	}
 	im.registry = *next
 	if len(changed) > fewChanged {
