@@ -12,23 +12,15 @@ import (
 // presentRegistry is what a change goes on from: that of the live generation, or
 // what a former process left.
 func (d *Dataplane) presentRegistry() (registry, error) {
-	if d.gen != nil {
-		return d.gen.image.registry, nil
-	}
-	g, err := d.root.readRegistry(&d.manifest, d.clock())
+	g, err := d.shownRegistry()
 	if errors.Is(err, errLayout) {
 		return g, fmt.Errorf("from version %s to %s: %w", d.manifest.Version, d.version, err)
 	}
-	if err != nil || len(g.services) == 0 {
+	if err != nil || d.gen != nil || len(g.services) == 0 {
 		return g, err
 	}
 	for _, name := range flowMaps {
-		m, err := ebpf.LoadPinnedMap(d.root.mapPin(d.manifest.Generation, name), nil)
-		if err != nil {
-			return g, advise("opening map "+name, err)
-		}
-		err = g.reserve(m, uint32(d.manifest.Sizes.Services))
-		m.Close()
+		err := d.withFormer(name, func(m *ebpf.Map) error { return g.reserve(m, uint32(d.manifest.Sizes.Services)) })
 		if err != nil {
 			return g, err
 		}

@@ -31,14 +31,14 @@ type totals struct {
 
 // openCounts opens the pinned maps of a generation that counts these reasons.
 func openCounts(r root, number int, reasons []string) (*counts, error) {
-	counters, err := ebpf.LoadPinnedMap(r.mapPin(number, "counters"), nil)
+	counters, err := r.openMap(number, "counters")
 	if err != nil {
-		return nil, advise("opening the counters", err)
+		return nil, err
 	}
-	lost, err := ebpf.LoadPinnedMap(r.mapPin(number, "lost"), nil)
+	lost, err := r.openMap(number, "lost")
 	if err != nil {
 		counters.Close()
-		return nil, advise("opening the counters", err)
+		return nil, err
 	}
 	return &counts{counters, lost, reasons}, nil
 }

@@ -91,16 +91,7 @@ func (d *Dataplane) takeFlows(t *transaction, next *successor, before former) er
 
 // withFormer opens a map of the generation that the manifest names.
 func (d *Dataplane) withFormer(name string, do func(*ebpf.Map) error) error {
-	return withPinned(d.root.mapPin(d.manifest.Generation, name), do)
-}
-
-func withPinned(pin string, do func(*ebpf.Map) error) error {
-	m, err := ebpf.LoadPinnedMap(pin, nil)
-	if err != nil {
-		return advise("opening "+pin, err)
-	}
-	defer m.Close()
-	return do(m)
+	return d.root.withMap(d.manifest.Generation, name, do)
 }
 
 // followFlows copies the records that came while ports were moving, and those of
@@ -121,7 +112,7 @@ func (d *Dataplane) followFlows(next *successor, before former) error {
 			if !slices.Contains(tried.Own, name) {
 				continue
 			}
-			err := withPinned(d.root.mapPin(tried.Generation, name), copied)
+			err := d.root.withMap(tried.Generation, name, copied)
 			if err != nil && !errors.Is(err, os.ErrNotExist) {
 				return err
 			}

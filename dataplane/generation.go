@@ -87,6 +87,25 @@ func pinCopy(m *ebpf.Map, pin string) error {
 	return wrap("pinning "+pin, clone.Pin(pin))
 }
 
+// openMap opens a pinned map of a generation.
+func (r root) openMap(generation int, name string) (*ebpf.Map, error) {
+	m, err := ebpf.LoadPinnedMap(r.mapPin(generation, name), nil)
+	if err != nil {
+		return nil, advise("opening map "+name, err)
+	}
+	return m, nil
+}
+
+// withMap opens one for as long as something is done with it.
+func (r root) withMap(generation int, name string, do func(*ebpf.Map) error) error {
+	m, err := r.openMap(generation, name)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	return do(m)
+}
+
 // mapPrefixes maps the prefix table into this process, where package lpm
 // changes it in place.
 func (g *generation) mapPrefixes() error {

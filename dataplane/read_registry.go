@@ -54,9 +54,9 @@ var errLayout = errors.New("its services, tables and flow records are laid out i
 
 func (r *registryReader) open(names ...string) error {
 	for _, name := range names {
-		m, err := ebpf.LoadPinnedMap(r.root.mapPin(r.generation, name), nil)
+		m, err := r.root.openMap(r.generation, name)
 		if err != nil {
-			return advise("opening map "+name, err)
+			return err
 		}
 		r.maps[name] = m
 	}

@@ -111,10 +111,10 @@ func (d *Dataplane) reused(next *successor) (map[string]*ebpf.Map, error) {
 			if !next.shares[names[0]] {
 				continue
 			}
-			m, err := ebpf.LoadPinnedMap(d.root.mapPin(d.manifest.Generation, name), nil)
+			m, err := d.root.openMap(d.manifest.Generation, name)
 			if err != nil {
 				closeMaps(reuse)
-				return nil, advise("opening map "+name+" of the former generation", err)
+				return nil, err
 			}
 			reuse[name] = m
 		}

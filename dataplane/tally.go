@@ -49,14 +49,13 @@ func tallySize(counters string, s sizes) (valueSize uint32, entries int) {
 type tally struct{ counters, sums *ebpf.Map }
 
 func (r root) openTally(generation int, counters string) (t tally, err error) {
-	if t.counters, err = ebpf.LoadPinnedMap(r.mapPin(generation, counters), nil); err != nil {
-		return t, advise("opening map "+counters, err)
+	if t.counters, err = r.openMap(generation, counters); err != nil {
+		return t, err
 	}
-	if t.sums, err = ebpf.LoadPinnedMap(r.mapPin(generation, sumsOf[counters]), nil); err != nil {
+	if t.sums, err = r.openMap(generation, sumsOf[counters]); err != nil {
 		t.counters.Close()
-		return t, advise("opening map "+sumsOf[counters], err)
 	}
-	return t, nil
+	return t, err
 }
 
 func (t tally) close() {
