@@ -3,14 +3,12 @@
 package dataplane
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 )
 
@@ -48,7 +46,11 @@ func AttachDecap(ifindex int, gue uint16) (io.Closer, error) {
 		return nil, err
 	}
 	defer coll.Close()
-	return attachReceiver(dev, coll.Programs["decap"])
+	l, _, err := attachXDP(Port{Name: dev.Name, Ifindex: ifindex}, coll.Programs["decap"])
+	if isForeign(err) {
+		err = nameForeign(err, ifindex)
+	}
+	return l, err
 }
 
 // loadDecapWith loads the program for a GUE port and the addresses to receive at.
@@ -75,21 +77,4 @@ func loadDecapWith(gue uint16, addresses []net.Addr) (_ *ebpf.Collection, err er
 		return nil, advise("loading the receiver", err)
 	}
 	return coll, nil
-}
-
-// attachReceiver tries the driver first.
-func attachReceiver(dev *net.Interface, program *ebpf.Program) (link.Link, error) {
-	var err error
-	for _, mode := range []Mode{Native, Generic} {
-		var l link.Link
-		l, err = link.AttachXDP(link.XDPOptions{Program: program, Interface: dev.Index, Flags: attachFlags(mode)})
-		if err == nil {
-			return l, nil
-		}
-		err = attachError(dev.Name, mode, err)
-		if errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EEXIST) {
-			return nil, nameForeign(err, dev.Index)
-		}
-	}
-	return nil, err
 }

@@ -4,11 +4,18 @@ package dataplane
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
+
+// isForeign tells whether another's program is in the way of one to attach.
+func isForeign(err error) bool {
+	var attach *AttachError
+	return errors.As(err, &attach) && attach.Foreign
+}
 
 // nameForeign adds to an error of attaching which program is on the device.
 func nameForeign(err error, ifindex int) error {

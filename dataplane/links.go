@@ -9,7 +9,6 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
-	"golang.org/x/sys/unix"
 )
 
 // portLink is an attached port.
@@ -18,25 +17,33 @@ type portLink struct {
 	link link.Link
 }
 
-// attach makes a new link and pins it. In auto mode native is tried first.
+// attach makes a new link and pins it.
 func attach(r root, p Port, prog *ebpf.Program) (*portLink, error) {
+	l, mode, err := attachXDP(p, prog)
+	if err != nil {
+		return nil, err
+	}
+	return keepLink(r, p.Name, mode, l)
+}
+
+// attachXDP makes a link, and tells its mode. In auto mode native is tried first.
+func attachXDP(p Port, prog *ebpf.Program) (_ link.Link, mode Mode, err error) {
 	modes := []Mode{p.Mode}
 	if p.Mode == Auto || p.Mode == "" {
 		modes = []Mode{Native, Generic}
 	}
-	var err error
-	for _, mode := range modes {
+	for _, mode = range modes {
 		var l link.Link
 		l, err = link.AttachXDP(link.XDPOptions{Program: prog, Interface: p.Ifindex, Flags: attachFlags(mode)})
 		if err == nil {
-			return keepLink(r, p.Name, mode, l)
+			return l, mode, nil
 		}
 		err = attachError(p.Name, mode, err)
-		if errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EEXIST) {
-			break // another's program: it would not be gone in the other mode
+		if isForeign(err) {
+			break // it would not be gone in the other mode
 		}
 	}
-	return nil, err
+	return nil, mode, err
 }
 
 // keepLink pins a link that was just made.
