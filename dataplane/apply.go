@@ -38,17 +38,10 @@ type Moves struct {
 func (d *Dataplane) Apply(ctx context.Context, s State) (Changes, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.lock == nil {
-		return Changes{}, ErrReadOnly
+	registry, err := d.accept(&s)
+	if err == nil {
+		err = d.checkNamespace()
 	}
-	if err := d.checkNamespace(); err != nil {
-		return Changes{}, err
-	}
-	s.Limits = s.Limits.withDefaults()
-	if err := s.check(); err != nil {
-		return Changes{}, err
-	}
-	registry, err := d.presentRegistry()
 	if err != nil {
 		return Changes{}, err
 	}
@@ -62,24 +55,50 @@ func (d *Dataplane) Apply(ctx context.Context, s State) (Changes, error) {
 	return changes, nil
 }
 
+// accept refuses a state that can't be, and gives it its limits. It returns what
+// of services a change goes on from.
+func (d *Dataplane) accept(s *State) (registry, error) {
+	if d.lock == nil {
+		return registry{}, ErrReadOnly
+	}
+	s.Limits = s.Limits.withDefaults()
+	if err := s.check(); err != nil {
+		return registry{}, err
+	}
+	return d.presentRegistry()
+}
+
 func (d *Dataplane) apply(ctx context.Context, s State, changed []netip.Prefix, registry registry) error {
-	if d.gen == nil {
-		return d.renew(ctx, s, sizes{}, registry)
+	if want := d.imageInPlace(s, &registry, changed); want != nil {
+		err := d.change(ctx, s, want)
+		var full *lpm.FullError
+		if !errors.As(err, &full) {
+			return err
+		}
+		// It takes a larger table, or one without what it replaces.
 	}
-	wanted := wantedSizes(s, d.gen.sizes, &registry)
-	if wanted != d.gen.sizes {
-		return d.renew(ctx, s, d.gen.sizes, registry)
+	return d.renew(ctx, s, registry)
+}
+
+// imageInPlace is what the live generation is to hold; nil where it takes another
+// generation.
+func (d *Dataplane) imageInPlace(s State, registry *registry, changed []netip.Prefix) *image {
+	if d.gen == nil || wantedSizes(s, d.gen.sizes, registry) != d.gen.sizes {
+		return nil
 	}
-	want, err := newImage(s, d.gen.image, wanted, d.clock(), changed)
+	want, err := newImage(s, d.gen.image, d.gen.sizes, d.clock(), changed)
 	if err != nil { // numbers of what it replaces may be in the way: it may fit anew
-		return d.renew(ctx, s, d.gen.sizes, registry)
+		return nil
 	}
-	err = d.change(ctx, s, want)
-	var full *lpm.FullError
-	if errors.As(err, &full) { // it takes a larger table, or one without what it replaces
-		return d.renew(ctx, s, d.gen.sizes, registry)
+	return want
+}
+
+// presentSizes are those of the live generation, if there is one.
+func (d *Dataplane) presentSizes() sizes {
+	if d.gen == nil {
+		return sizes{}
 	}
-	return err
+	return d.gen.sizes
 }
 
 // change brings the live generation from its image to want.

@@ -19,10 +19,10 @@ import (
 // Everything but the maps in stateMaps and the history of the slots, in registry,
 // is filled from s, never taken over: whatever a process that was killed left
 // half done ends here.
-func (d *Dataplane) renew(ctx context.Context, s State, present sizes, registry registry) error {
+func (d *Dataplane) renew(ctx context.Context, s State, registry registry) error {
 	before := d.present()
 	before.registry = registry
-	next, err := d.load(s, before, present)
+	next, err := d.load(s, before)
 	if err != nil {
 		return err
 	}
@@ -66,8 +66,8 @@ func (d *Dataplane) present() former {
 	return former{gen: d.gen, counts: d.counts}
 }
 
-func (d *Dataplane) load(s State, before former, present sizes) (*successor, error) {
-	size := wantedSizes(s, present, &before.registry)
+func (d *Dataplane) load(s State, before former) (*successor, error) {
+	size := wantedSizes(s, d.presentSizes(), &before.registry)
 	spec, err := pipelineSpec(size, false)
 	if err != nil {
 		return nil, err

@@ -58,7 +58,7 @@ func (d *Dataplane) settleDue(ctx context.Context, now time.Duration) error {
 			return err
 		}
 	}
-	return d.renew(ctx, d.state, d.gen.sizes, registry)
+	return d.renew(ctx, d.state, registry)
 }
 
 func (g *registry) due(now time.Duration) bool {
