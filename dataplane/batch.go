@@ -5,6 +5,7 @@ package dataplane
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cilium/ebpf"
 )
@@ -62,8 +63,7 @@ func zeroAll[V any](m *ebpf.Map, keys []uint32) error {
 	if err != nil {
 		return err
 	}
-	for start := 0; start < len(keys); start += batchSize {
-		part := keys[start:min(start+batchSize, len(keys))]
+	for part := range slices.Chunk(keys, batchSize) {
 		_, err := m.BatchUpdate(part, make([]V, len(part)*cpus), nil)
 		if errors.Is(err, ebpf.ErrNotSupported) { // before 5.13
 			err = zeroEach(m, part, make([]V, cpus))

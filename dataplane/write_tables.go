@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/cilium/ebpf"
@@ -27,6 +28,7 @@ const (
 type tableEntry struct {
 	number     uint32
 	id, former ebpf.MapID
+	of         *registered // whose table is to be made; nil when it is taken away
 }
 
 // newTable makes an inner map of some slots.
@@ -63,34 +65,34 @@ func (r root) tables(generation int) string {
 
 // writeTables makes the tables that differ, and puts them in.
 func (g *generation) writeTables(t *transaction, have, want *registry) error {
-	var services []*registered
 	var entries []tableEntry
 	for old, r := range want.changes(have) {
+		if r == nil {
+			continue
+		}
 		var former ebpf.MapID
-		if old != nil && r != nil && old.number == r.number {
+		if old.under(r.number) {
 			former = old.tableID
 		}
 		switch {
-		case r == nil:
 		case former != 0 && old.table == r.table:
 			r.tableID = former
 		case r.table != nil || former != 0:
 			r.tableID = 0
-			services, entries = append(services, r), append(entries, tableEntry{number: r.number, former: former})
+			entries = append(entries, tableEntry{number: r.number, former: former, of: r})
 		}
 	}
-	for start := 0; start < len(services); start += tablesAtOnce {
-		end := min(start+tablesAtOnce, len(services))
-		if err := g.writeSome(t, services[start:end], entries[start:end]); err != nil {
+	for some := range slices.Chunk(entries, tablesAtOnce) {
+		if err := g.writeSome(t, some); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (g *generation) writeSome(t *transaction, services []*registered, entries []tableEntry) error {
-	return t.do(fmt.Sprintf("tables (%d)", len(services)), func() error {
-		if err := g.makeTables(services, entries); err != nil {
+func (g *generation) writeSome(t *transaction, entries []tableEntry) error {
+	return t.do(fmt.Sprintf("tables (%d)", len(entries)), func() error {
+		if err := g.makeTables(entries); err != nil {
 			g.unpinTables(entries)
 			return err
 		}
@@ -104,8 +106,9 @@ func (g *generation) writeSome(t *transaction, services []*registered, entries [
 
 // makeTables makes and pins the inner maps, and then points the outer one to
 // them.
-func (g *generation) makeTables(services []*registered, entries []tableEntry) error {
-	for i, r := range services {
+func (g *generation) makeTables(entries []tableEntry) error {
+	for i := range entries {
+		e, r := &entries[i], entries[i].of
 		if r.table == nil {
 			continue
 		}
@@ -118,7 +121,7 @@ func (g *generation) makeTables(services []*registered, entries []tableEntry) er
 		if err != nil {
 			return fmt.Errorf("table of service %s: %w", r.Name, err)
 		}
-		r.tableID, entries[i].id = id, id
+		r.tableID, e.id = id, id
 	}
 	return g.pointTo(entries, func(e tableEntry) ebpf.MapID { return e.id })
 }
@@ -161,11 +164,10 @@ func (g *generation) clearTables(t *transaction, have, want *registry) error {
 	var entries []tableEntry
 	for old, r := range want.changes(have) {
 		if old != nil && old.tableID != 0 && !r.under(old.number) {
-			entries = append(entries, tableEntry{old.number, 0, old.tableID})
+			entries = append(entries, tableEntry{number: old.number, former: old.tableID})
 		}
 	}
-	for start := 0; start < len(entries); start += tablesAtOnce {
-		some := entries[start:min(start+tablesAtOnce, len(entries))]
+	for some := range slices.Chunk(entries, tablesAtOnce) {
 		err := t.do(fmt.Sprintf("clearing tables (%d)", len(some)),
 			func() error { return g.pointTo(some, func(e tableEntry) ebpf.MapID { return e.id }) },
 			func() error { return g.pointTo(some, func(e tableEntry) ebpf.MapID { return e.former }) })
