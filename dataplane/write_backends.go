@@ -22,18 +22,12 @@ func (g *generation) writeBackends(t *transaction, have, want *registry) error {
 		if r == nil {
 			continue
 		}
-		at := func(i int) (m member) {
-			if old != nil && old.record.First == r.record.First && i < len(old.members) {
-				m = old.members[i]
-			}
-			return m
+		var former []member // in the region of r
+		if old != nil && old.record.First == r.record.First {
+			former = old.members
 		}
-		for i := range max(len(r.members), r.sharedMembers(old)) {
-			var record pipelineBackend
-			if i < len(r.members) {
-				record = r.members[i].record
-			}
-			w.add(r.record.First+uint32(i), record, at(i).record)
+		for i := range max(len(r.members), len(former)) {
+			w.add(r.record.First+uint32(i), recordAt(r.members, i), recordAt(former, i))
 		}
 	}
 	m := g.maps("backends")
@@ -46,12 +40,12 @@ func (g *generation) writeBackends(t *transaction, have, want *registry) error {
 	)
 }
 
-// sharedMembers is how many entries of old are in the region of r.
-func (r *registered) sharedMembers(old *registered) int {
-	if old == nil || old.record.First != r.record.First {
-		return 0
+// recordAt is the record under a local index; none beyond the last.
+func recordAt(members []member, i int) (record pipelineBackend) {
+	if i < len(members) {
+		record = members[i].record
 	}
-	return len(old.members)
+	return record
 }
 
 func waitAfter(t *transaction, writes int) error {

@@ -44,18 +44,13 @@ func (g *generation) clearServices(t *transaction, have, want *image) error {
 
 // leaves tells whether something of have is not used by g any more.
 func (g *registry) leaves(have *registry) bool {
-	for record := range have.numbers {
-		if _, stays := g.numbers[record]; !stays {
-			return true
-		}
-	}
-	for record := range have.addresses {
-		if _, stays := g.addresses[record]; !stays {
-			return true
-		}
-	}
-	for key := range have.ports {
-		if _, stays := g.ports[key]; !stays {
+	return lacks(g.numbers, have.numbers) || lacks(g.addresses, have.addresses) || lacks(g.ports, have.ports)
+}
+
+// lacks tells whether something of have is not in want.
+func lacks[M ~map[K]uint32, K comparable](want, have M) bool {
+	for k := range have {
+		if _, stays := want[k]; !stays {
 			return true
 		}
 	}
