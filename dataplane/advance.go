@@ -105,7 +105,7 @@ func (a *advance) service(present *registered, s Service) (*registered, error) {
 
 func (a *advance) newID() (uint32, error) {
 	if a.ids == nil {
-		a.ids = newAllocator(a.size.Services, a.have.idSpans)
+		a.ids = newAllocator(a.size.Services, oneEach(a.have.ids))
 	}
 	id, ok := a.ids.take(1)
 	if !ok {

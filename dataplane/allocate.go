@@ -60,30 +60,43 @@ func (a *allocator) find(from int, length uint32) (first uint32, ok bool) {
 	return 0, false
 }
 
-// idSpans, counterSpans and regionSpans are the numbers that services hold.
-func (g *registry) idSpans(yield func(span) bool) {
+// ids and counters are the numbers that services hold in maps that generations
+// share: those of services gone too, as long as flow records may name them.
+func (g *registry) ids(yield func(uint32) bool) {
 	for id := range g.retired {
-		if !yield(span{id, 1}) {
+		if !yield(id) {
 			return
 		}
 	}
 	for _, r := range g.services {
-		if !yield(span{r.record.Id, 1}) {
+		if !yield(r.record.Id) {
 			return
 		}
 	}
 }
 
-func (g *registry) counterSpans(yield func(span) bool) {
+func (g *registry) counters(yield func(uint32) bool) {
 	for _, r := range g.services {
 		for _, m := range r.members {
-			if m.record.Counter != 0 && !yield(span{m.record.Counter, 1}) {
+			if m.record.Counter != 0 && !yield(m.record.Counter) {
 				return
 			}
 		}
 	}
 }
 
+// oneEach makes a span of each number.
+func oneEach(numbers iter.Seq[uint32]) iter.Seq[span] {
+	return func(yield func(span) bool) {
+		for n := range numbers {
+			if !yield(span{n, 1}) {
+				return
+			}
+		}
+	}
+}
+
+// regionSpans are the runs of the map of backends that services hold.
 func (g *registry) regionSpans(yield func(span) bool) {
 	for _, r := range g.services {
 		if !yield(span{r.record.First + 1, r.note.Capacity}) {

@@ -34,7 +34,7 @@ func newGeneration(r root, number int, s sizes, shared map[string]*ebpf.Map) (_ 
 		return nil, err
 	}
 	shared = maps.Clone(shared)
-	sums, err := takeSums(s, shared)
+	sums, err := takeSums(spec, shared)
 	if err != nil {
 		return nil, err
 	}

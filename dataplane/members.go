@@ -59,7 +59,7 @@ func (a *advance) counter(m member) (uint32, error) {
 		return m.record.Counter, nil
 	}
 	if a.counters == nil {
-		a.counters = newAllocator(a.size.Backends, a.have.counterSpans)
+		a.counters = newAllocator(a.size.Backends, oneEach(a.have.counters))
 	}
 	n, ok := a.counters.take(1)
 	if !ok {

@@ -135,14 +135,11 @@ func (g *registry) with(changed map[string]*registered) registry {
 
 // highest are the largest numbers that generations share.
 func (g *registry) highest() (id, counter uint32) {
-	for n := range g.retired {
+	for n := range g.ids {
 		id = max(id, n)
 	}
-	for _, r := range g.services {
-		id = max(id, r.record.Id)
-		for _, m := range r.members {
-			counter = max(counter, m.record.Counter)
-		}
+	for n := range g.counters {
+		counter = max(counter, n)
 	}
 	return id, counter
 }

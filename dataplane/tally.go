@@ -18,14 +18,16 @@ var sumsOf = map[string]string{"service_counters": "service_sums", "backend_coun
 
 // takeSums takes the sums out of the maps that a generation shares, and makes
 // those that it does not.
-func takeSums(s sizes, shared map[string]*ebpf.Map) (map[string]*ebpf.Map, error) {
+func takeSums(spec *ebpf.CollectionSpec, shared map[string]*ebpf.Map) (map[string]*ebpf.Map, error) {
 	sums := map[string]*ebpf.Map{}
 	for counters, name := range sumsOf {
-		size, entries := tallySize(counters, s)
-		m, err := ebpf.NewMap(&ebpf.MapSpec{Name: name, Type: ebpf.Array, KeySize: 4, ValueSize: size, MaxEntries: uint32(max(1, entries))})
-		if former := shared[name]; err == nil && former != nil {
-			m.Close()
+		var m *ebpf.Map
+		var err error
+		if former := shared[name]; former != nil {
 			m, err = former.Clone()
+		} else {
+			of := spec.Maps[counters]
+			m, err = ebpf.NewMap(&ebpf.MapSpec{Name: name, Type: ebpf.Array, KeySize: 4, ValueSize: of.ValueSize, MaxEntries: of.MaxEntries})
 		}
 		if err != nil {
 			closeMaps(sums)
@@ -35,13 +37,6 @@ func takeSums(s sizes, shared map[string]*ebpf.Map) (map[string]*ebpf.Map, error
 		sums[name] = m
 	}
 	return sums, nil
-}
-
-func tallySize(counters string, s sizes) (valueSize uint32, entries int) {
-	if counters == "service_counters" {
-		return uint32(binary.Size(pipelineServiceCounters{})), s.Services
-	}
-	return uint32(binary.Size(pipelineCounter{})), s.Backends
 }
 
 // tally is a map of counters of the balance lane with the sums of before. Its
@@ -132,16 +127,11 @@ func (t tally) addAll(keys []uint32, from func(uint32) ([]uint64, error)) error 
 
 // keys are those under which the services of a registry are counted.
 func (g *registry) keys(counters string) (keys []uint32) {
+	if counters == "backend_counters" {
+		return slices.Collect(g.counters)
+	}
 	for _, r := range g.services {
-		if counters == "service_counters" {
-			keys = append(keys, r.record.Id)
-			continue
-		}
-		for _, m := range r.members {
-			if m.record.Counter != 0 {
-				keys = append(keys, m.record.Counter)
-			}
-		}
+		keys = append(keys, r.record.Id)
 	}
 	return keys
 }
