@@ -22,10 +22,11 @@ func (c *Changes) addServices(have, want *registry) {
 		case old == nil:
 			changed[r.Name] = []string{fmt.Sprintf("+ service %s (%v, backends: %d)", r.Name, place(r.Service), len(r.Backends))}
 		default:
-			if lines := describeService(old, r); len(lines) > 0 {
+			m := moves(old, r)
+			if lines := describeService(old, r, m); len(lines) > 0 {
 				changed[r.Name] = lines
 			}
-			if m := moves(old, r); m.Moved > 0 {
+			if m.Moved > 0 {
 				c.Moves = append(c.Moves, m)
 			}
 		}
@@ -48,7 +49,7 @@ func place(s Service) string {
 	return fmt.Sprintf("%v %v %s", s.Address, s.Protocol, strings.Trim(fmt.Sprint(s.Ports), "[]"))
 }
 
-func describeService(old, r *registered) (lines []string) {
+func describeService(old, r *registered, m Moves) (lines []string) {
 	line := func(format string, args ...any) {
 		lines = append(lines, "~ service "+r.Name+": "+fmt.Sprintf(format, args...))
 	}
@@ -68,6 +69,9 @@ func describeService(old, r *registered) (lines []string) {
 	}
 	describeBackends(old, r, line)
 	describeTable(old, r, line)
+	if m.Moved > 0 {
+		line("%d of %d slots move", m.Moved, m.Slots)
+	}
 	return lines
 }
 
@@ -112,9 +116,6 @@ func describeTable(old, r *registered, line func(string, ...any)) {
 		} else {
 			line("a backend accepts again")
 		}
-	}
-	if m := moves(old, r); m.Moved > 0 {
-		line("%d of %d slots move", m.Moved, m.Slots)
 	}
 }
 
