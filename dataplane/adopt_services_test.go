@@ -144,11 +144,7 @@ func TestTwoRecordsOfAService(t *testing.T) {
 		if step == "addresses (1)" {
 			want = s.Services[0] // nobody has found the other one yet
 		}
-		if err := r.dp.Close(); err != nil {
-			t.Fatal(err)
-		}
-		r.open()
-		r.use()
+		r.restart()
 		r.apply(s)
 		if err := r.dp.Close(); err != nil {
 			t.Fatal(err)

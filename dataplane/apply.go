@@ -13,7 +13,7 @@ import (
 	"clearway/lpm"
 )
 
-// Changes is what an Apply did, for people to read.
+// Changes is what Apply or Tick did, or Apply would do, for people to read.
 type Changes struct {
 	Generation int
 	Lines      []string // nothing changed when empty

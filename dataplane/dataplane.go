@@ -70,7 +70,7 @@ func Open(c Config) (*Dataplane, error) {
 	return d, nil
 }
 
-// OpenReadOnly opens what is pinned for Stats and Explain, beside the process
+// OpenReadOnly opens what is pinned for Stats, Services and Explain, beside the process
 // that changes it. It returns ErrNotLoaded when nothing is pinned.
 func OpenReadOnly(bpffs string) (*Dataplane, error) {
 	d := newDataplane(Config{BPFFS: bpffs})

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package dataplane owns Clearway's kernel half: the two XDP programs, their
-// maps, their links and everything pinned for them.
+// maps, their links and everything pinned for them. Beside them, and pinned
+// nowhere, are the programs of [AttachDecap] and [Prober].
 //
 // A caller describes what should be with a [State] and hands it to
 // [Dataplane.Apply], which changes what is by difference, in an order that is

@@ -75,7 +75,7 @@ func (r *timedRouter) flowIn(service string, ok func(tracking.Slot) bool) pipeli
 	one := r.dp.gen.image.registry.services[service]
 	for port := range uint32(1 << 16) {
 		key := pipelineFlowKey{Service: one.record.Id, Ports: port, Source: [4]uint32{0x0a0a0a0a}}
-		if ok(one.slots()[slotOf(flowHash(one.record, key), one.record.Size)]) {
+		if _, slot := one.slotOf(key); ok(slot) {
 			return key
 		}
 	}

@@ -110,9 +110,9 @@ func (s *sweep) isDead(key pipelineFlowKey, f pipelineFlow) bool {
 }
 
 // slotOf finds the slot of a flow.
-func (s *swept) slotOf(key pipelineFlowKey) (number int, slot tracking.Slot) {
-	number = slotOf(flowHash(s.record, key), s.record.Size)
-	return number, s.slots()[number]
+func (r *registered) slotOf(key pipelineFlowKey) (number int, slot tracking.Slot) {
+	number = slotOf(flowHash(r.record, key), r.record.Size)
+	return number, r.slots()[number]
 }
 
 const flowConfirmed = 1 // FLOW_CONFIRMED in bpf/abi.h

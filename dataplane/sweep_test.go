@@ -49,8 +49,7 @@ func TestSweep(t *testing.T) {
 			r.apply(s)
 			r.dp.swept = r.now // not now
 			key := r.flowIn("web", row.slot)
-			one := r.dp.gen.image.registry.services["web"]
-			slot := one.slots()[slotOf(flowHash(one.record, key), one.record.Size)]
+			_, slot := r.dp.gen.image.registry.services["web"].slotOf(key)
 			index := map[string]uint16{cur: slot.Cur(), base: slot.Base(), other: 99}[row.backend]
 			if index == 0 {
 				index = r.index("web", row.backend)
@@ -115,7 +114,10 @@ func TestSweepOfManyFlows(t *testing.T) {
 	stay := 0
 	one := r.dp.gen.image.registry.services["web"]
 	for key, f := range r.flows("flows") {
-		if key.Service == id && one.slots()[slotOf(flowHash(one.record, key), one.record.Size)].Cur() != f.Backend {
+		if key.Service != id {
+			continue
+		}
+		if _, slot := one.slotOf(key); slot.Cur() != f.Backend {
 			stay++
 		}
 	}
