@@ -61,10 +61,7 @@ func dial(ctx context.Context, c Check) (net.Conn, error) {
 			if c.Mark == 0 {
 				return nil
 			}
-			if err := setMark(socket, c.Mark); err != nil {
-				return err
-			}
-			return setMaxSegment(socket)
+			return steer(socket, c.Mark)
 		},
 	}
 	conn, err := d.DialTCP(ctx, "tcp", netip.AddrPort{}, c.Target)
@@ -82,32 +79,26 @@ func dial(ctx context.Context, c Check) (net.Conn, error) {
 // header it fits the least MTU of IPv6. See dataplane.ProbeTarget.
 const maxSegment = 1220
 
-// setMark marks the packets of a socket that has sent none.
-func setMark(socket syscall.RawConn, mark uint32) error {
-	var failed error
-	err := socket.Control(func(fd uintptr) {
-		failed = os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, int(mark)))
-	})
-	if err == nil {
-		err = failed
-	}
-	if err != nil {
-		return &ownError{fmt.Errorf("setting SO_MARK, for which the daemon needs CAP_NET_ADMIN: %w", err)}
-	}
-	return nil
-}
-
-// setMaxSegment keeps the packets of a marked socket small.
-func setMaxSegment(socket syscall.RawConn) error {
-	var failed error
-	err := socket.Control(func(fd uintptr) {
-		failed = os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), unix.SOL_TCP, unix.TCP_MAXSEG, maxSegment))
-	})
-	if err == nil {
-		err = failed
-	}
-	if err != nil {
-		return &ownError{fmt.Errorf("setting TCP_MAXSEG: %w", err)}
+// steer makes the packets of a socket that has sent none such as can be steered:
+// marked, and small.
+func steer(socket syscall.RawConn, mark uint32) error {
+	for _, o := range []struct {
+		doing              string
+		level, name, value int
+	}{
+		{"setting SO_MARK, for which the daemon needs CAP_NET_ADMIN", unix.SOL_SOCKET, unix.SO_MARK, int(mark)},
+		{"setting TCP_MAXSEG", unix.SOL_TCP, unix.TCP_MAXSEG, maxSegment},
+	} {
+		var failed error
+		err := socket.Control(func(fd uintptr) {
+			failed = os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), o.level, o.name, o.value))
+		})
+		if err == nil {
+			err = failed
+		}
+		if err != nil {
+			return &ownError{fmt.Errorf("%s: %w", o.doing, err)}
+		}
 	}
 	return nil
 }

@@ -164,6 +164,8 @@ func TestClosedByReset(t *testing.T) {
 	}
 }
 
+// TestMark: a marked socket is also kept from sending more at once than fits every
+// path; one without a mark is left as it is.
 func TestMark(t *testing.T) {
 	testkit.RequireRoot(t)
 	at := serve(t, func(conn *net.TCPConn) { hang(conn) })
@@ -177,10 +179,18 @@ func TestMark(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got int
-		raw.Control(func(fd uintptr) { got, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK) })
-		if err != nil || uint32(got) != mark {
-			t.Errorf("the mark is %#x (%v), want %#x", uint32(got), err, mark)
+		option := func(level, name int) (got int) {
+			raw.Control(func(fd uintptr) { got, err = unix.GetsockoptInt(int(fd), level, name) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got
+		}
+		if got := uint32(option(unix.SOL_SOCKET, unix.SO_MARK)); got != mark {
+			t.Errorf("the mark is %#x, want %#x", got, mark)
+		}
+		if got := option(unix.SOL_TCP, unix.TCP_MAXSEG); (got <= maxSegment) != (mark != 0) {
+			t.Errorf("with mark %#x at most %d bytes are sent at once, the limit of marked ones is %d", mark, got, maxSegment)
 		}
 	}
 }
