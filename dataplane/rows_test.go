@@ -307,7 +307,7 @@ func checkStages(t *testing.T, stage string, row row, e Explanation) {
 	switch {
 	case stage == "balance" && strings.HasPrefix(row.reason, "pass_"): // for no service: another stage's
 		stage = e.Stages[len(e.Stages)-1].Name
-	case stage == "balance":
+	case stage == "balance" || e.Service != "":
 		order = []string{"parse", "own", "balance", "finalize"}
 	}
 	if row.out != nil {
@@ -337,8 +337,8 @@ func checkStages(t *testing.T, stage string, row row, e Explanation) {
 // TestEveryReasonHasARow: the reasons left out are those of tests that make a
 // fault, or that place the frame.
 func TestEveryReasonHasARow(t *testing.T) {
-	seen := map[string]bool{"pass_header_split": true, "pass_no_finalize": true, "pass_no_headroom": true, "drop_no_finalize": true}
-	for _, g := range slices.Concat(parseGroups(), ownGroups(), balanceGroups(), admitGroups(), routeGroups(), finalizeGroups()) {
+	seen := map[string]bool{"pass_header_split": true, "pass_no_finalize": true, "pass_no_headroom": true}
+	for _, g := range slices.Concat(parseGroups(), ownGroups(), balanceGroups(), []group{emptySlotGroup()}, admitGroups(), routeGroups(), finalizeGroups()) {
 		for _, row := range g.rows {
 			seen[row.reason] = true
 		}
