@@ -125,6 +125,7 @@ func (s *Socket) setupError(step string, err error) error {
 
 func (s *Socket) bindError(err error) error {
 	e := &SetupError{Step: "binding", Ifindex: s.options.Ifindex, Queue: s.options.Queue, Err: err}
+	queues, unknown := Queues(s.options.Ifindex)
 	switch {
 	case errors.Is(err, unix.EBUSY):
 		e.Err, e.Hint = mean(ErrQueueBusy, err), "ss --xdp lists sockets; sockets of one process can share a queue by sharing a UMEM"
@@ -134,8 +135,8 @@ func (s *Socket) bindError(err error) error {
 		e.Err, e.Hint = mean(ErrLinkDown, err), "take the device up first"
 	case errors.Is(err, unix.EOPNOTSUPP):
 		e.Err, e.Hint = mean(ErrNotSupported, err), "the driver has no zero-copy; use PreferZeroCopy or Copy"
-	case errors.Is(err, unix.EINVAL) && s.options.Queue >= queueCount(s.options.Ifindex):
-		e.Err, e.Hint = mean(ErrNoQueue, err), fmt.Sprintf("the device has queues 0 to %d; ethtool -L can change that", queueCount(s.options.Ifindex)-1)
+	case errors.Is(err, unix.EINVAL) && unknown == nil && s.options.Queue >= queues:
+		e.Err, e.Hint = mean(ErrNoQueue, err), fmt.Sprintf("the device has queues 0 to %d; ethtool -L can change that", queues-1)
 	case errors.Is(err, unix.EINVAL):
 		e.Hint = "zero-copy wants chunks that hold a packet of the device's MTU; MultiBuffer needs Linux 6.6"
 	}

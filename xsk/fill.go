@@ -39,6 +39,16 @@ func (f *Fill) Refill(c *Cache) (n int, err error) {
 	return n, nil
 }
 
+// Wake calls the kernel to receive, whether it sleeps or not. With
+// [Options.BusyPoll] this is what runs the device's work: a loop that finds no
+// packet should call it in place of [RX.Wait]. Errors are those of Refill.
+func (f *Fill) Wake() error {
+	if f.closed.Load() {
+		return ErrClosed
+	}
+	return f.wake()
+}
+
 // wake calls the kernel. That it has nothing to do, or is doing it, is fine.
 func (f *Fill) wake() error {
 	switch errno := f.kick(); errno {

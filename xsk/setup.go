@@ -62,7 +62,7 @@ func (s *Socket) mapRings(with *Socket, newQueue bool) error {
 func (s *Socket) connectQueue() {
 	q, fd := s.queue, s.fd
 	s.Fill = &Fill{ring: &q.fill, tag: filling.on(q.number), closed: &s.closed,
-		kick: func() unix.Errno { return kickRX(fd) }}
+		kick: func() unix.Errno { s.calls.wakeups.Add(1); return kickRX(fd) }}
 	s.Completion = &Completion{ring: &q.completion, tag: sending.on(q.number), closed: &s.closed}
 }
 
@@ -144,7 +144,7 @@ func (s *Socket) mapTX(l layout) error {
 	}
 	fd := s.fd
 	s.TX = &TX{ring: newProducer(r), sock: s, chunks: &s.umem.chunks, completion: s.Completion,
-		allowed: s.options.txOptions(), kick: func() unix.Errno { return kickTX(fd) }}
+		allowed: s.options.txOptions(), kick: func() unix.Errno { s.calls.kicks.Add(1); return kickTX(fd) }}
 	s.TX.waiter, err = newWaiter(s)
 	return err
 }

@@ -29,6 +29,7 @@ type Socket struct {
 	fd      int
 	spare   int // a second socket, with which Close proves that the queue is free
 	link    link
+	calls   calls
 	maps    []mapping // of RX and TX
 
 	zeroCopy bool

@@ -3,7 +3,7 @@
 package xsk
 
 import (
-	"math"
+	"fmt"
 	"net"
 	"os"
 	"runtime"
@@ -135,12 +135,13 @@ func getsockopt(fd, option int, p unsafe.Pointer, room uintptr) (n uintptr, err 
 	return uintptr(length), nil
 }
 
-// queueCount returns the number of queues of a device: the larger one of those
-// to receive and to send. It is very many if the driver doesn't tell.
-func queueCount(ifindex int) int {
+// Queues returns the number of a device's queues that a socket can be on: the
+// larger one of those to receive and to send. Call it in the network namespace
+// of the device. Not every driver tells.
+func Queues(ifindex int) (int, error) {
 	i, err := net.InterfaceByIndex(ifindex)
 	if err != nil {
-		return math.MaxInt
+		return 0, fmt.Errorf("asking interface %d for its queues: %w", ifindex, err)
 	}
 	channels := struct { // struct ethtool_channels
 		command, maxRX, maxTX, maxOther, maxCombined, rx, tx, other, combined uint32
@@ -153,14 +154,14 @@ func queueCount(ifindex int) int {
 	copy(request.name[:], i.Name)
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return math.MaxInt
+		return 0, os.NewSyscallError("socket", err)
 	}
 	defer unix.Close(fd)
 	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&request)))
 	if errno != 0 {
-		return math.MaxInt
+		return 0, fmt.Errorf("asking %s for its queues: %w", i.Name, errno)
 	}
-	return int(max(channels.rx, channels.tx) + channels.combined)
+	return int(max(channels.rx, channels.tx) + channels.combined), nil
 }
 
 // kickTX calls the kernel to send, without waiting. In copy mode the call takes

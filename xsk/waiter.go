@@ -60,6 +60,7 @@ func (w *waiter) poll(events int16) (ready bool, err error) {
 		{Fd: int32(w.event), Events: unix.POLLIN},
 		{Fd: int32(w.sock.link.fd), Events: unix.POLLIN},
 	}
+	w.sock.calls.waits.Add(1)
 	_, err = unix.Ppoll(fds[:], nil, nil)
 	switch {
 	case err == unix.EINTR:
