@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package balance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"clearway/internal/control"
+)
+
+// balancer is a host of a network with the program on it: a directory for its
+// files, a BPF file system, and at most one daemon.
+type balancer struct {
+	*network
+	on     string
+	dir    string
+	client *control.Client
+	log    *os.File // of all daemons, one after the other
+
+	cmd   *exec.Cmd     // the daemon; nil when none runs
+	ended chan struct{} // closed when it has ended
+}
+
+// newBalancer prepares a host. All of it is gone when the test ends, and the log
+// is shown if the test failed.
+func (n *network) newBalancer(on string) *balancer {
+	n.t.Helper()
+	b := &balancer{network: n, on: on, dir: n.t.TempDir()}
+	b.client = control.NewClient(b.path("clearway.sock"))
+	n.must(os.Mkdir(b.path("bpf"), 0o700))
+	n.must(unix.Mount("bpf", b.path("bpf"), "bpf", 0, ""))
+	var err error
+	b.log, err = os.Create(b.path("log"))
+	n.must(err)
+	n.t.Cleanup(b.remove)
+	return b
+}
+
+func (b *balancer) remove() {
+	if b.cmd != nil {
+		b.stop(syscall.SIGKILL)
+	}
+	if text, err := os.ReadFile(b.log.Name()); err == nil && b.t.Failed() {
+		b.t.Logf("the log of %s:\n%s", b.on, text)
+	}
+	b.log.Close()
+	if err := unix.Unmount(b.path("bpf"), 0); err != nil {
+		b.t.Errorf("unmounting, someone still uses it: %v", err)
+		unix.Unmount(b.path("bpf"), unix.MNT_DETACH)
+	}
+}
+
+func (b *balancer) path(name string) string { return filepath.Join(b.dir, name) }
+
+// write writes the configuration, for the next start.
+func (b *balancer) write(c settings) {
+	b.t.Helper()
+	b.must(os.WriteFile(b.path("clearway.yaml"), []byte(b.text(c, b.dir)), 0o600))
+}
+
+// launch starts the daemon and doesn't wait.
+func (b *balancer) launch() {
+	b.t.Helper()
+	self, err := os.Executable()
+	b.must(err)
+	cmd := exec.Command(self, "run", "-c", b.path("clearway.yaml"))
+	cmd.Env = append(os.Environ(), envMain+"=1")
+	cmd.Stdout, cmd.Stderr = b.log, b.log
+	b.must(b.Host(b.on).Start(cmd))
+	b.cmd, b.ended = cmd, make(chan struct{})
+	go func() {
+		cmd.Wait()
+		close(b.ended)
+	}()
+}
+
+// start starts the daemon and waits until it answers.
+func (b *balancer) start() {
+	b.t.Helper()
+	b.launch()
+	b.within(30*time.Second, func() error {
+		status, err := b.client.Status(b.t.Context())
+		if err == nil && status.Daemon != nil && status.Daemon.PID == b.cmd.Process.Pid {
+			return nil
+		}
+		return errors.Join(errors.New("the daemon does not answer"), err)
+	})
+}
+
+// run writes the configuration, starts the daemon with it and waits until all
+// backends are active.
+func (b *balancer) run(c settings) {
+	b.t.Helper()
+	b.write(c)
+	b.start()
+	b.await("active", names(c.servers)...)
+}
+
+func names(members []member) (names []string) {
+	for _, m := range members {
+		names = append(names, m.name)
+	}
+	return names
+}
+
+// stop ends the daemon and waits until it has ended.
+func (b *balancer) stop(signal syscall.Signal) {
+	b.t.Helper()
+	b.must(b.cmd.Process.Signal(signal))
+	select {
+	case <-b.ended:
+	case <-time.After(10 * time.Second):
+		b.t.Fatalf("the daemon has not ended 10 s after %v", signal)
+	}
+	if code := b.cmd.ProcessState.ExitCode(); signal == syscall.SIGTERM && code != 0 {
+		b.t.Errorf("after SIGTERM the daemon ended with %d", code)
+	}
+	b.cmd = nil
+}
+
+// reload applies a configuration, and leaves it for the next start.
+func (b *balancer) reload(c settings) control.Reload {
+	b.t.Helper()
+	b.write(c)
+	done, err := b.client.Reload(b.t.Context(), control.ReloadRequest{})
+	b.must(err)
+	return done
+}
+
+// order gives a server an order in all services.
+func (b *balancer) order(order, server string) {
+	b.t.Helper()
+	for _, s := range b.services() {
+		_, err := b.client.Order(b.t.Context(), control.OrderRequest{
+			Service: s.Name, Backend: b.backend(s, server).Address, Order: order,
+		})
+		b.must(err)
+	}
+}
+
+func (b *balancer) services() []control.Service {
+	b.t.Helper()
+	services, err := b.client.Services(b.t.Context())
+	b.must(err)
+	return services
+}
+
+// await waits until these servers are in a state, in all services.
+func (b *balancer) await(state string, servers ...string) {
+	b.t.Helper()
+	b.within(patience, func() error {
+		for _, s := range b.services() {
+			for _, name := range servers {
+				if got := b.backend(s, name).State; got != state {
+					return fmt.Errorf("%s is %q in %s, want %s", name, got, s.Name, state)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// backend is a server as a backend of a service; zero when it is none.
+func (b *balancer) backend(s control.Service, server string) control.Backend {
+	b.t.Helper()
+	for _, backend := range s.Backends {
+		a := netip.MustParseAddr(backend.Address)
+		if a == b.addressOf(server, a.Is6()) {
+			return backend
+		}
+	}
+	return control.Backend{}
+}
+
+func (b *balancer) generation() int {
+	b.t.Helper()
+	status, err := b.client.Status(b.t.Context())
+	b.must(err)
+	return status.Generation
+}
+
+// within waits until fn returns nil.
+func (n *network) within(limit time.Duration, fn func() error) {
+	n.t.Helper()
+	ctx, cancel := context.WithTimeout(n.t.Context(), limit)
+	defer cancel()
+	for {
+		err := fn()
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			n.t.Fatalf("after %v: %v", limit, err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
