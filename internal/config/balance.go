@@ -3,12 +3,9 @@
 package config
 
 import (
-	"fmt"
 	"math"
 	"net/netip"
 	"strconv"
-
-	"clearway/dataplane"
 )
 
 // The defaults of the balance lane that are no zero values, but for those of a
@@ -25,8 +22,8 @@ var (
 	defaultSource6 = netip.MustParsePrefix("100::/96")
 )
 
-// balance checks the balance lane.
-func (v *validator) balance(c rawBalance, limits Limits) Balance {
+// balance checks the balance lane, whose services take what they answer to.
+func (v *validator) balance(c rawBalance, limits Limits, taken claims) Balance {
 	return Balance{
 		OuterMap: v.choice("balance.outer-map", c.outerMap, "array", "array", "hash"),
 		Seed:     v.seed("balance.seed", c.seed),
@@ -34,7 +31,7 @@ func (v *validator) balance(c rawBalance, limits Limits) Balance {
 		Source6:  v.source("balance.source6", "IPv6", c.source6, defaultSource6),
 		GUEPort:  uint16(v.number("balance.gue-port", c.guePort, defaultGUEPort, 1, 65535)),
 		ICMPRate: v.number("balance.icmp-rate", c.icmpRate, defaultICMPRate, 1, 1_000_000),
-		Services: v.services(c.services, limits),
+		Services: v.services(c.services, limits, taken),
 	}
 }
 
@@ -85,13 +82,13 @@ func (v *validator) source(path, family string, value *item[string], otherwise n
 }
 
 // services checks each service, and them against each other.
-func (v *validator) services(list []rawService, limits Limits) []Service {
+func (v *validator) services(list []rawService, limits Limits, taken claims) []Service {
 	var out []Service
-	seen := claims{names: map[string]int{}, ports: map[endpoint]int{}}
+	lines := map[string]int{} // of names
 	backends, crowded := 0, place{}
 	for _, c := range list {
 		before := v.errors
-		s := v.service(c, seen)
+		s := v.service(c, lines, taken)
 		if backends += len(c.backends); backends > limits.Backends && crowded == (place{}) {
 			crowded = c.place
 		}
@@ -108,34 +105,4 @@ func (v *validator) services(list []rawService, limits Limits) []Service {
 		v.tooMany(crowded, backends, "backends of all services", "backends", limits.Backends)
 	}
 	return out
-}
-
-// claims are the lines on which names, and what services answer to, were taken.
-type claims struct {
-	names map[string]int
-	ports map[endpoint]int
-}
-
-// endpoint is what a service answers to. Port 0 is any.
-type endpoint struct {
-	address  netip.Addr
-	protocol dataplane.Protocol
-	port     uint16
-}
-
-// claim reports a service one of whose ports at its address an earlier one has.
-func (v *validator) claim(seen claims, s Service, protocol string, ports []item[uint16]) {
-	for _, port := range ports {
-		e := endpoint{s.Address, s.Protocol, port.value}
-		line, twice := seen.ports[e]
-		if !twice {
-			seen.ports[e] = port.line
-			continue
-		}
-		what := "any " + protocol + " port"
-		if port.value > 0 {
-			what = fmt.Sprintf("%s port %d", protocol, port.value)
-		}
-		v.errorf(port.place, "%s of %s belongs to the service on line %d already; take it out of one of them", what, s.Address, line)
-	}
 }

@@ -26,6 +26,7 @@ type Config struct {
 	Interfaces []Interface // at least one, names differ
 	Forward    Forward
 	Balance    Balance
+	Punt       []PuntRule // names differ; so do their addresses, protocols and ports
 	Limits     Limits
 
 	named []named // the names of interfaces in the text
@@ -104,6 +105,14 @@ type Health struct {
 type Backend struct {
 	Address netip.Addr // unicast
 	Weight  uint16
+}
+
+// PuntRule hands the packets to an address and port to a program's socket.
+type PuntRule struct {
+	Name     string
+	Protocol dataplane.Protocol
+	Address  netip.Addr // unicast
+	Port     uint16     // 0: any that no other rule has
 }
 
 // Limits size the tables of the data path.

@@ -20,6 +20,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(machineText))
 	f.Add([]byte(services(serviceText(), serviceText("name", "b", "mode", "l2", "tracking", "always", "ports", "any", "health", "{type: https, port: 1, timeout: 1m}"))))
 	f.Add([]byte(service("table-size", "251", "settle", "1h", "backends", "[{address: '2001:db8::1', weight: 0}, {address: 10.0.0.1}]") + "limits: {services: 1, backends: 1}\n"))
+	f.Add([]byte(services(serviceText()) + puntText("", "name: b, port: any", "name: c, address: 192.0.2.1, protocol: tcp, port: 80")))
 	for _, text := range []string{
 		"", "a: &a [*a]", "{{{{", "? [a]\n: b", "---\n---\n", "%YAML 9.0\n---\n", "a: |\n b\n", "\ufeff- !!int x", "runtime: {log: [\ninterfaces: [}\r",
 		"interfaces: [{name: a}]\nforward: {allow: [0.0.0.0/0, ::/0], block: [1.2.3.4/31]}\nlimits: {allow: 1}\nruntime: {metrics: off}\n",
@@ -52,6 +53,7 @@ func FuzzParse(f *testing.F) {
 		if c != nil {
 			checkSound(t, c)
 			checkBalance(t, c)
+			checkPunt(t, c)
 		}
 	})
 }
@@ -103,5 +105,24 @@ func checkBalance(t *testing.T, c *Config) {
 	}
 	if len(names) > c.Limits.Services || backends > c.Limits.Backends {
 		t.Fatalf("%d services, %d backends: %+v", len(names), backends, c.Limits)
+	}
+}
+
+// checkPunt compares all with all.
+func checkPunt(t *testing.T, c *Config) {
+	for i, r := range c.Punt {
+		if r.Name == "" || len(r.Name) > 63 || r.Protocol != dataplane.TCP && r.Protocol != dataplane.UDP || !r.Address.IsValid() || notUnicast(r.Address) != "" {
+			t.Fatalf("rule %+v", r)
+		}
+		for _, other := range c.Punt[:i] {
+			if r.Name == other.Name || r.Address == other.Address && r.Protocol == other.Protocol && r.Port == other.Port {
+				t.Fatalf("rules %+v and %+v", r, other)
+			}
+		}
+		for _, s := range c.Balance.Services {
+			if s.Address == r.Address && s.Protocol == r.Protocol && (slices.Contains(s.Ports, r.Port) || r.Port == 0) {
+				t.Fatalf("rule %+v and service %+v", r, s)
+			}
+		}
 	}
 }

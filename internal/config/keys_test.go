@@ -94,6 +94,21 @@ var keyRows = []keyRow{
 		c.Forward.MSSClamp = []MSSClamp{{MSS: 88, Prefix: netip.MustParsePrefix("10.0.0.0/8")}}
 	}},
 
+	{key: "punt", name: "OK null", text: "punt:"},
+	{key: "punt", name: "OK empty", text: "punt: []"},
+	{key: "punt", name: "OK two", text: puntText("", "name: b, port: 54"), change: func(c *Config) {
+		two := leastPuntRule()
+		two.Name, two.Port = "b", 54
+		c.Punt = []PuntRule{leastPuntRule(), two}
+	}},
+	{key: "punt[].name", text: puntText("name: A-z_0.9"), change: puntRule(func(r *PuntRule) { r.Name = "A-z_0.9" })},
+	{key: "punt[].protocol", name: "OK tcp", text: puntText("protocol: tcp"), change: puntRule(func(r *PuntRule) { r.Protocol = dataplane.TCP })},
+	{key: "punt[].protocol", name: "OK udp", text: puntText("protocol: udp"), change: puntRule(func(*PuntRule) {})},
+	{key: "punt[].address", text: puntText("address: '2001:DB8::0:1'"), change: puntRule(func(r *PuntRule) { r.Address = netip.MustParseAddr("2001:db8::1") })},
+	{key: "punt[].port", name: "OK least", text: puntText("port: 1"), change: puntRule(func(r *PuntRule) { r.Port = 1 })},
+	{key: "punt[].port", name: "OK most", text: puntText("port: 65535"), change: puntRule(func(r *PuntRule) { r.Port = 65535 })},
+	{key: "punt[].port", name: "OK any", text: puntText("port: any"), change: puntRule(func(r *PuntRule) { r.Port = 0 })},
+
 	{key: "limits", name: "OK empty", text: "limits: {}"},
 	{key: "limits.allow", text: "limits: {allow: 1}", change: func(c *Config) { c.Limits.Allow = 1 }},
 	{key: "limits.interfaces", text: "limits: {interfaces: 4096}", change: func(c *Config) { c.Limits.Interfaces = 4096 }},
@@ -188,7 +203,7 @@ func knownKeys() map[string]bool {
 	const unlike = "zzzzzzzz: 1"
 	_, problems := Parse(fmt.Appendf(nil,
 		"%[1]s\nruntime: {%[1]s}\ninterfaces: [{%[1]s}]\nforward: {%[1]s, mss-clamp: [{%[1]s}]}\nlimits: {%[1]s}\n"+
-			"balance: {%[1]s, services: [{%[1]s, health: {%[1]s}, backends: [{%[1]s}]}]}\n", unlike))
+			"balance: {%[1]s, services: [{%[1]s, health: {%[1]s}, backends: [{%[1]s}]}]}\npunt: [{%[1]s}]\n", unlike))
 	all := map[string]bool{}
 	list := regexp.MustCompile(`^unknown key .*; (.*) has (.*)$`)
 	for _, p := range problems {

@@ -11,6 +11,7 @@ type raw struct {
 	interfaces []rawInterface
 	forward    rawForward
 	balance    rawBalance
+	punt       []rawPuntRule
 	limits     rawLimits
 }
 
@@ -38,20 +39,25 @@ type rawMSSClamp struct {
 	egress, prefix *item[string]
 }
 
+type rawPuntRule struct {
+	broken                        bool // something in it could not be read
+	name, protocol, address, port *item[string]
+}
+
 type rawLimits struct {
 	broken                                   bool // something in it could not be read
 	allow, interfaces, l3Interfaces, ifindex *item[int]
 	services, backends, flows                *item[int]
 }
 
-// topLevel are the sections of a config. punt comes with its lane.
+// topLevel are the sections of a config.
 func topLevel(r *reader, c *raw) fields {
 	return fields{
 		"runtime":    func(e entry) { c.runtime.read(r, e) },
 		"interfaces": func(e entry) { c.readInterfaces(r, e) },
 		"forward":    func(e entry) { c.forward.read(r, e) },
 		"balance":    func(e entry) { c.balance.read(r, e) },
-		"punt":       nil,
+		"punt":       func(e entry) { elements(r, &c.punt, (*rawPuntRule).read)(e) },
 		"limits":     func(e entry) { c.limits.read(r, e) },
 	}
 }
@@ -99,6 +105,15 @@ func (c *rawMSSClamp) read(r *reader, e entry) {
 		"egress": r.text(&c.egress),
 		"prefix": r.text(&c.prefix),
 	}, "mss")
+}
+
+func (c *rawPuntRule) read(r *reader, e entry) {
+	c.broken = !r.mapping(e.value, e.path, fields{
+		"name":     r.text(&c.name),
+		"protocol": r.text(&c.protocol),
+		"address":  r.text(&c.address),
+		"port":     r.text(&c.port),
+	}, "name", "protocol", "address", "port")
 }
 
 func (c *rawLimits) read(r *reader, e entry) {

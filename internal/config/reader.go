@@ -30,8 +30,7 @@ type entry struct {
 	key, value *yaml.Node
 }
 
-// fields says what to do with each key of a mapping. nil stands for a key that
-// a later version will know.
+// fields says what to do with each key of a mapping.
 type fields map[string]func(entry)
 
 // mapping reads the mapping n, which path names ("" is the top level), and tells
@@ -65,8 +64,6 @@ func (r *reader) mapping(n *yaml.Node, path string, known fields, required ...st
 			best, hint := r.instead(path, name, known)
 			meant[best] = true
 			r.errorf(at(e.key), "unknown key %s; %s", quote(name), hint)
-		case read == nil:
-			r.errorf(at(e.key), "%s is not built yet", e.path)
 		default:
 			read(e)
 		}
@@ -85,12 +82,7 @@ func (r *reader) instead(path, name string, known fields) (best, hint string) {
 	if r.errors >= maxShown { // it would not be shown
 		return "", ""
 	}
-	var names []string
-	for _, key := range slices.Sorted(maps.Keys(known)) {
-		if known[key] != nil {
-			names = append(names, key)
-		}
-	}
+	names := slices.Sorted(maps.Keys(known))
 	if best := suggest(name, names); best != "" {
 		return best, fmt.Sprintf("did you mean %q?", best)
 	}

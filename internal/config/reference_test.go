@@ -4,11 +4,14 @@ package config
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"clearway/dataplane"
 )
 
 func TestReference(t *testing.T) {
@@ -37,6 +40,9 @@ func TestReference(t *testing.T) {
 	}
 	if s.Backends[0].Weight != 1 {
 		t.Errorf("weight %d", s.Backends[0].Weight)
+	}
+	if diff := cmp.Diff([]PuntRule{{Name: "dns", Protocol: dataplane.UDP, Address: netip.MustParseAddr("203.0.113.53"), Port: 53}}, c.Punt, ignoreNames); diff != "" {
+		t.Errorf("punt, which has no defaults (-want +reference):\n%s", diff)
 	}
 	if want.Interfaces[0] != c.Interfaces[0] || c.Forward.DryRun || c.Forward.Hairpin {
 		t.Errorf("other defaults: %+v, %+v", c.Interfaces[0], c.Forward)

@@ -22,10 +22,10 @@ const (
 
 // service checks a service by itself, and whether others have its name and
 // ports.
-func (v *validator) service(c rawService, seen claims) Service {
+func (v *validator) service(c rawService, lines map[string]int, taken claims) Service {
 	const path = "balance.services[]"
 	s := Service{
-		Name:      v.serviceName(path+".name", c.name, seen),
+		Name:      v.name(path+".name", "service", c.name, lines),
 		Mode:      dataplane.ServiceMode(v.choice(path+".mode", c.mode, "ipip", "ipip", "gue", "l2")),
 		Affinity:  dataplane.Affinity(v.choice(path+".affinity", c.affinity, "none", "none", "source")),
 		Tracking:  dataplane.Tracking(v.choice(path+".tracking", c.tracking, "changed", "changed", "always", "never")),
@@ -36,40 +36,21 @@ func (v *validator) service(c rawService, seen claims) Service {
 		s.Address, _ = v.address(path+".address", *c.address)
 	}
 	settle := defaultSettleTCP
-	switch v.choice(path+".protocol", c.protocol, "", "tcp", "udp") {
-	case "tcp":
-		s.Protocol = dataplane.TCP
-	case "udp":
-		s.Protocol, settle = dataplane.UDP, defaultSettleUDP
+	if s.Protocol = v.protocol(path+".protocol", c.protocol); s.Protocol == dataplane.UDP {
+		settle = defaultSettleUDP
 	}
 	s.Settle = v.duration(path+".settle", c.settle, settle, 0, 24*time.Hour)
 	ports := v.ports(path+".ports", c.ports)
 	if s.Address.IsValid() && s.Protocol != 0 {
-		v.claim(seen, s, c.protocol.value, ports)
+		for _, port := range ports {
+			v.claim(taken, "service", endpoint{s.Address, s.Protocol, port.value}, port.place)
+		}
 	}
 	if c.ports != nil && !c.ports.value.any {
 		s.Ports = bare(ports)
 	}
 	s.Health = v.health(path+".health", c, s)
 	s.Backends = v.backends(path+".backends[]", c, s)
-	return s
-}
-
-func (v *validator) serviceName(path string, name *item[string], seen claims) string {
-	if name == nil {
-		return ""
-	}
-	const longest = 63
-	s := name.value
-	if !isName(s, longest) {
-		v.errorf(name.place, "%s must be 1 to %d of a-z, A-Z, 0-9, dot, hyphen and underscore; not %s", path, longest, quote(s))
-		return ""
-	}
-	if line, twice := seen.names[s]; twice {
-		v.errorf(name.place, "service %s is on line %d already; each needs a name of its own", quote(s), line)
-		return ""
-	}
-	seen.names[s] = name.line
 	return s
 }
 

@@ -32,7 +32,7 @@ func TestForeignCharacters(t *testing.T) {
 		{"bad bytes", good + "# \xff\xfe \xc3(\n", foreign("3:3", "3")},
 		{"bad surrogate", good + "# \xed\xa0\x80\n", foreign("3:3", "3")},
 		{"bad first byte", "\xff" + good, append(foreign("1:1", "1"),
-			`1:1: unknown key "�interfaces"; the top level has balance, forward, interfaces, limits, runtime`,
+			`1:1: unknown key "�interfaces"; the top level has balance, forward, interfaces, limits, punt, runtime`,
 			"1:1: interfaces is missing")},
 		{"bad Latin-1 does not hide other mistakes", good + "# gr\xf6\xdfe\nlimits: {allow: 0}\n", append(foreign("3:5", "2"),
 			"4:17: limits.allow must be from 1 to 4000000")},

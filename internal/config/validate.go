@@ -51,8 +51,10 @@ func (v *validator) config(top *yaml.Node, whole bool) *Config {
 		v.tooMany(v.named[most].place, len(out.Interfaces), "interfaces", "interfaces", most)
 	}
 	out.Forward = v.forward(c.forward, out.Limits, c.limits.allow)
-	out.Balance = v.balance(c.balance, out.Limits)
-	if len(out.Forward.Allow) == 0 && len(out.Balance.Services) == 0 && v.errors == 0 {
+	taken := make(claims)
+	out.Balance = v.balance(c.balance, out.Limits, taken)
+	out.Punt = v.punt(c.punt, taken)
+	if len(out.Forward.Allow) == 0 && len(out.Balance.Services) == 0 && len(out.Punt) == 0 && v.errors == 0 {
 		v.warnf(c.forward.place, "forward.allow is empty: every packet is left to Linux")
 	}
 	out.named = v.named
