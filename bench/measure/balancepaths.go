@@ -8,88 +8,86 @@ import (
 
 	"github.com/cilium/ebpf"
 
+	"clearway/bench/harness"
 	"clearway/dataplane"
 )
 
-// roundTrip is the traffic of M2 of the balance lane.
-const roundTrip = "IPv4 to a service and back, 1,024 flows:"
-
 // balancePaths measures M2.
-func (b *bench) balancePaths(ctx context.Context) (costs, error) {
-	traffic := clientTraffic{families[0].service(dataplane.TrackChanged), randomClients(b.random, someFlows), flagACK}
-	var contenders []contender
-	for _, name := range []string{floor, sentBack, fixedBackend, others, ours} {
-		r, err := b.newRouter(ctx, balancerSpec())
-		if err != nil {
-			return costs{}, err
+func (b *bench) balancePaths(ctx context.Context) (harness.Costs, error) {
+	clients := randomClients(b.random, someFlows)
+	var contenders []harness.Contender
+	for _, f := range families {
+		traffic := clientTraffic{f.service(dataplane.TrackChanged), clients, flagACK}
+		for _, name := range []string{floor, sentBack, fixedBackend, others, ours} {
+			c, err := b.balancePath(ctx, f, name, traffic)
+			if err != nil {
+				return nil, fmt.Errorf("preparing %s%s: %w", f.roundTrip(), name, err)
+			}
+			contenders = append(contenders, harness.Contender{Name: f.roundTrip() + name, Sample: func() (float64, error) {
+				return c.cost(b.Duration, name != floor)
+			}})
 		}
-		c, err := traffic.chain(r.lab, b.CPU)
-		if err != nil {
-			return costs{}, err
-		}
-		b.later(c.stop)
-		if err := b.prepareBalancer(ctx, name, r, c); err != nil {
-			return costs{}, fmt.Errorf("preparing %s%s: %w", roundTrip, name, err)
-		}
-		contenders = append(contenders, contender{roundTrip + name, func() (float64, error) {
-			return c.cost(b.Duration, name != floor)
-		}})
 	}
-	return b.interleave(ctx, "M2", contenders)
+	return harness.Interleave(ctx, b.Options, "M2", contenders)
 }
 
-// prepareBalancer is prepare for the balance lane. The way ends at the generator
-// itself.
-func (b *bench) prepareBalancer(ctx context.Context, name string, r *router, c *chain) error {
-	if name == ours {
-		if _, err := b.newBalancer(ctx, r.lab, services); err != nil {
-			return err
-		}
-	} else {
-		program, err := b.nativeBalancer(name, r)
-		if err != nil {
-			return err
-		}
-		if err := c.attach(routerHost, r.lab.ingress, program); err != nil {
-			return err
-		}
-	}
-	want := balances
-	switch name {
-	case floor:
-		return nil
-	case sentBack:
-		want = returns
-	}
-	// Frames that a program sends back wait, unless there is one here as well.
-	if err := c.attach(c.host, c.device, r.contenders.Empty); err != nil {
-		return err
-	}
-	if err := c.check(ctx, want); err != nil {
-		return err
-	}
-	return c.replace(r.contenders.Drop)
-}
-
-// nativeBalancer is the peer of that name.
-func (b *bench) nativeBalancer(name string, r *router) (*ebpf.Program, error) {
-	if name == floor {
-		return r.contenders.Drop, nil
-	}
-	if name == others {
-		c, err := b.newClassical()
-		if err != nil {
-			return nil, err
-		}
-		return c.Classical4, nil
-	}
-	floors, err := newBalancers()
+// balancePath makes a lab whose router is the contender of that name, checks it
+// with one packet, and puts the end of the way in its place.
+func (b *bench) balancePath(ctx context.Context, f family, name string, traffic clientTraffic) (*chain, error) {
+	r, err := b.newRouter(ctx, balancerSpec())
 	if err != nil {
 		return nil, err
 	}
-	b.later(floors.Close)
-	if name == sentBack {
-		return floors.Tx, nil
+	c, err := traffic.chain(r.lab, b.CPU)
+	if err != nil {
+		return nil, err
 	}
-	return floors.FixedBackend4, nil
+	b.later(c.stop)
+	if name == ours {
+		_, err = b.newBalancer(ctx, r.lab, services)
+	} else {
+		err = b.attachBalancer(f, name, r, c)
+	}
+	if err != nil || name == floor {
+		return c, err
+	}
+	// The way ends at the generator itself. Frames that a program sends back wait,
+	// unless there is one here as well.
+	if err := c.attach(c.host, c.device, r.contenders.Empty); err != nil {
+		return nil, err
+	}
+	want := balances
+	if name == sentBack {
+		want = returns
+	}
+	if err := c.check(ctx, want); err != nil {
+		return nil, err
+	}
+	return c, c.replace(r.contenders.Drop)
+}
+
+// attachBalancer makes a router the peer of that name.
+func (b *bench) attachBalancer(f family, name string, r *router, c *chain) error {
+	var program *ebpf.Program
+	switch name {
+	case floor:
+		program = r.contenders.Drop
+	case others:
+		peer, err := b.newClassical()
+		if err != nil {
+			return err
+		}
+		program = peer.program(f)
+	default:
+		floors, err := newBalancers()
+		if err != nil {
+			return err
+		}
+		b.later(floors.Close)
+		program = floors.Tx
+		if name == fixedBackend {
+			program = f.program(floors.FixedBackend4, floors.FixedBackend6)
+		}
+	}
+	return c.attach(routerHost, r.lab.ingress, program)
 }

@@ -6,6 +6,8 @@ import (
 	"context"
 
 	"github.com/cilium/ebpf"
+
+	"clearway/bench/harness"
 )
 
 // mostFlows are more than any cache holds.
@@ -53,10 +55,10 @@ type balancers struct {
 }
 
 // balancePrograms measures M1.
-func (b *bench) balancePrograms(ctx context.Context) (costs, error) {
+func (b *bench) balancePrograms(ctx context.Context) (harness.Costs, error) {
 	all, err := b.newBalancers(ctx)
 	if err != nil {
-		return costs{}, err
+		return nil, err
 	}
 	var runs []programRun
 	for _, f := range families {
@@ -65,14 +67,14 @@ func (b *bench) balancePrograms(ctx context.Context) (costs, error) {
 		} {
 			some, err := list(b, f)
 			if err != nil {
-				return costs{}, err
+				return nil, err
 			}
 			runs = append(runs, some...)
 		}
 	}
 	tables, err := all.tables(b)
 	if err != nil {
-		return costs{}, err
+		return nil, err
 	}
 	return b.measurePrograms(ctx, append(runs, tables...))
 }

@@ -82,8 +82,10 @@ func (all *balancers) trackings(b *bench, f family) (runs []programRun, err erro
 		{never, dataplane.TrackNever, oneFlow, 1, 1},
 		{always, dataplane.TrackAlways, oneFlow, 1, 1},
 		{never, dataplane.TrackNever, some, someFlows, someFlows},
+		{always, dataplane.TrackAlways, some, someFlows, someFlows},
 		{never, dataplane.TrackNever, many, manyFlows, manyFlows},
 		{always, dataplane.TrackAlways, many, manyFlows, crowded / 2},
+		{never, dataplane.TrackNever, most, mostFlows, mostFlows},
 	} {
 		traffic := clientTraffic{f.service(t.tracking), all.clients[:t.n], flagACK}
 		feed, err := traffic.feedFor(b, all.lab)

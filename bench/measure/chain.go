@@ -11,6 +11,7 @@ import (
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
+	"clearway/bench/harness"
 	"clearway/internal/topo"
 )
 
@@ -24,13 +25,13 @@ type chain struct {
 	host    string         // where the way ends
 	device  topo.Interface // of that host
 	cpu     int
-	softirq string // see softirqThread
+	softirq string // see harness.SoftirqThread
 	links   []link.Link
 }
 
 // startChain gets what sends from load, which runs in the generator.
 func startChain(l *lab, host string, device topo.Interface, cpu int, load func() (sender, error)) (*chain, error) {
-	softirq, err := softirqThread(cpu)
+	softirq, err := harness.SoftirqThread(cpu)
 	if err != nil {
 		return nil, err
 	}
@@ -75,25 +76,25 @@ func (c *chain) stop() error {
 // each took.
 func (c *chain) send(frames int) (ns float64, err error) {
 	err = c.lab.Host(generatorHost).Do(func() error {
-		if err := pin(c.cpu); err != nil {
+		if err := harness.Pin(c.cpu); err != nil {
 			return err
 		}
-		before, err := processTime(c.softirq)
+		before, err := harness.ProcessTime(c.softirq)
 		if err != nil {
 			return err
 		}
-		start := threadTime()
+		start := harness.ThreadTime()
 		_, err = c.program.Run(&ebpf.RunOptions{
 			Data:      c.frame,
 			Repeat:    uint32(frames),
 			Flags:     unix.BPF_F_TEST_XDP_LIVE_FRAMES,
 			BatchSize: 64,
 		})
-		spent := threadTime() - start
+		spent := harness.ThreadTime() - start
 		if err != nil {
 			return fmt.Errorf("sending: %w", err)
 		}
-		after, err := processTime(c.softirq)
+		after, err := harness.ProcessTime(c.softirq)
 		ns = float64(spent+after-before) / float64(frames)
 		return err
 	})

@@ -61,50 +61,19 @@ type clientTraffic struct {
 
 // first is the frame of the first client.
 func (t clientTraffic) first() []byte {
-	ipv6 := t.to.Addr().Is6()
-	source := client{Address: clients4.Addr().As4(), Port: [2]byte{4, 0}}
+	c := client{Address: clients4.Addr().As4(), Port: [2]byte{4, 0}}
 	if len(t.clients) > 0 {
-		source = t.clients[0]
+		c = t.clients[0]
 	}
-	return tcpFrame(generatorMAC, ingressMAC, source.source(ipv6), t.to, t.flags)
+	return t.from(c.source(t.to.Addr().Is6()))
 }
 
-// originalClientFrame is the variable original in clients.bpf.c.
-type originalClientFrame struct {
-	MACs      uint64
-	Header    uint64
-	MoreMACs  uint32
-	CheckBase uint32
-	Ethertype uint16
-	Port      uint16
-	Bytes     uint32
+func (t clientTraffic) from(source netip.AddrPort) []byte {
+	return tcpFrame(generatorMAC, ingressMAC, source, t.to, t.flags)
 }
 
-// originalOfClients finds what to restore in a frame whose checksum is right.
-func originalOfClients(frame []byte) originalClientFrame {
-	little := binary.LittleEndian
-	o := originalClientFrame{
-		MACs:      little.Uint64(frame),
-		MoreMACs:  little.Uint32(frame[8:]),
-		Ethertype: little.Uint16(frame[12:]),
-		Port:      little.Uint16(frame[ethernetBytes+outerBytes(frame)+2:]),
-		Bytes:     uint32(len(frame)),
-	}
-	if !isIPv4(frame) {
-		return o
-	}
-	header := frame[ethernetBytes : ethernetBytes+ipv4Bytes]
-	o.Header = uint64(little.Uint16(header[8:])) // TTL and protocol
-	for i := 0; i < ipv4Bytes; i += 2 {
-		if i < 10 || i >= 16 { // neither checksum nor source
-			o.CheckBase += uint32(little.Uint16(header[i:]))
-		}
-	}
-	return o
-}
-
-// load loads the programs that send the traffic; send sends by balancer, an
-// ifindex in the namespace of the calling thread, unless it is 0.
+// load loads the programs that send the traffic; send4 and send6 send by
+// balancer, an ifindex in the namespace of the calling thread, unless it is 0.
 func (t clientTraffic) load(balancer int) (*clientsObjects, error) {
 	spec, err := loadClients()
 	if err != nil {
@@ -114,8 +83,12 @@ func (t clientTraffic) load(balancer int) (*clientsObjects, error) {
 	if err := spec.Assign(&variables); err != nil {
 		return nil, err
 	}
+	first := t.first()
 	err = errors.Join(
-		variables.Original.Set(originalOfClients(t.first())),
+		variables.Original.Set(originalOf(t.from(netip.AddrPortFrom(unspecified(t.to.Addr()), 0)))),
+		variables.OriginalEthertype.Set([2]byte(first[12:])),
+		variables.OriginalPort.Set(binary.BigEndian.AppendUint16(nil, t.to.Port())),
+		variables.OriginalBytes.Set(uint32(len(first))),
 		variables.ClientCount.Set(uint32(len(t.clients))),
 		variables.NewClients.Set(clients4.Addr().As4()),
 		variables.BalancerIfindex.Set(uint32(balancer)),
@@ -202,7 +175,11 @@ func (t clientTraffic) chain(l *lab, cpu int) (*chain, error) {
 		if err != nil {
 			return sender{}, err
 		}
-		return sender{t.first(), t.packets(), c.Send, nil, c.NextClient, c.Close}, nil
+		s := sender{t.first(), t.packets(), c.Send4, nil, c.NextClient, c.Close}
+		if t.to.Addr().Is6() {
+			s.program = c.Send6
+		}
+		return s, nil
 	})
 }
 

@@ -29,17 +29,21 @@ type clientsClient struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	clientsMapClients         = "clients"
-	clientsMapContender       = "contender"
-	clientsMapTxDevices       = "tx_devices"
-	clientsProgSend           = "send"
-	clientsProgStrip4         = "strip4"
-	clientsProgStrip6         = "strip6"
-	clientsVarBalancerIfindex = "balancer_ifindex"
-	clientsVarClientCount     = "client_count"
-	clientsVarNewClients      = "new_clients"
-	clientsVarNextClient      = "next_client"
-	clientsVarOriginal        = "original"
+	clientsMapClients           = "clients"
+	clientsMapContender         = "contender"
+	clientsMapTxDevices         = "tx_devices"
+	clientsProgSend4            = "send4"
+	clientsProgSend6            = "send6"
+	clientsProgStrip4           = "strip4"
+	clientsProgStrip6           = "strip6"
+	clientsVarBalancerIfindex   = "balancer_ifindex"
+	clientsVarClientCount       = "client_count"
+	clientsVarNewClients        = "new_clients"
+	clientsVarNextClient        = "next_client"
+	clientsVarOriginal          = "original"
+	clientsVarOriginalBytes     = "original_bytes"
+	clientsVarOriginalEthertype = "original_ethertype"
+	clientsVarOriginalPort      = "original_port"
 )
 
 // loadClients returns the embedded CollectionSpec for clients.
@@ -84,7 +88,8 @@ type clientsSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type clientsProgramSpecs struct {
-	Send   *ebpf.ProgramSpec `ebpf:"send"`
+	Send4  *ebpf.ProgramSpec `ebpf:"send4"`
+	Send6  *ebpf.ProgramSpec `ebpf:"send6"`
 	Strip4 *ebpf.ProgramSpec `ebpf:"strip4"`
 	Strip6 *ebpf.ProgramSpec `ebpf:"strip6"`
 }
@@ -102,11 +107,14 @@ type clientsMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type clientsVariableSpecs struct {
-	BalancerIfindex *ebpf.VariableSpec `ebpf:"balancer_ifindex"`
-	ClientCount     *ebpf.VariableSpec `ebpf:"client_count"`
-	NewClients      *ebpf.VariableSpec `ebpf:"new_clients"`
-	NextClient      *ebpf.VariableSpec `ebpf:"next_client"`
-	Original        *ebpf.VariableSpec `ebpf:"original"`
+	BalancerIfindex   *ebpf.VariableSpec `ebpf:"balancer_ifindex"`
+	ClientCount       *ebpf.VariableSpec `ebpf:"client_count"`
+	NewClients        *ebpf.VariableSpec `ebpf:"new_clients"`
+	NextClient        *ebpf.VariableSpec `ebpf:"next_client"`
+	Original          *ebpf.VariableSpec `ebpf:"original"`
+	OriginalBytes     *ebpf.VariableSpec `ebpf:"original_bytes"`
+	OriginalEthertype *ebpf.VariableSpec `ebpf:"original_ethertype"`
+	OriginalPort      *ebpf.VariableSpec `ebpf:"original_port"`
 }
 
 // clientsObjects contains all objects after they have been loaded into the kernel.
@@ -146,25 +154,30 @@ func (m *clientsMaps) Close() error {
 //
 // It can be passed to loadClientsObjects or ebpf.CollectionSpec.LoadAndAssign.
 type clientsVariables struct {
-	BalancerIfindex *ebpf.Variable `ebpf:"balancer_ifindex"`
-	ClientCount     *ebpf.Variable `ebpf:"client_count"`
-	NewClients      *ebpf.Variable `ebpf:"new_clients"`
-	NextClient      *ebpf.Variable `ebpf:"next_client"`
-	Original        *ebpf.Variable `ebpf:"original"`
+	BalancerIfindex   *ebpf.Variable `ebpf:"balancer_ifindex"`
+	ClientCount       *ebpf.Variable `ebpf:"client_count"`
+	NewClients        *ebpf.Variable `ebpf:"new_clients"`
+	NextClient        *ebpf.Variable `ebpf:"next_client"`
+	Original          *ebpf.Variable `ebpf:"original"`
+	OriginalBytes     *ebpf.Variable `ebpf:"original_bytes"`
+	OriginalEthertype *ebpf.Variable `ebpf:"original_ethertype"`
+	OriginalPort      *ebpf.Variable `ebpf:"original_port"`
 }
 
 // clientsPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to loadClientsObjects or ebpf.CollectionSpec.LoadAndAssign.
 type clientsPrograms struct {
-	Send   *ebpf.Program `ebpf:"send"`
+	Send4  *ebpf.Program `ebpf:"send4"`
+	Send6  *ebpf.Program `ebpf:"send6"`
 	Strip4 *ebpf.Program `ebpf:"strip4"`
 	Strip6 *ebpf.Program `ebpf:"strip6"`
 }
 
 func (p *clientsPrograms) Close() error {
 	return _ClientsClose(
-		p.Send,
+		p.Send4,
+		p.Send6,
 		p.Strip4,
 		p.Strip6,
 	)

@@ -25,6 +25,9 @@ func (f family) to(flows string) string { return f.name + " to a service, " + fl
 // past is traffic to none.
 func (f family) past(what string) string { return f.name + " to " + what + ":" }
 
+// roundTrip is the traffic of M2.
+func (f family) roundTrip() string { return f.name + " to a service and back, 1,024 flows:" }
+
 // program chooses the one of the family.
 func (f family) program(of4, of6 *ebpf.Program) *ebpf.Program {
 	if f.ipv6 {

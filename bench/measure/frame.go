@@ -93,6 +93,12 @@ func isIPv4(frame []byte) bool {
 	return binary.BigEndian.Uint16(frame[12:]) == 0x0800
 }
 
+// isTraffic says whether a frame is of the benchmark. Devices that come up say
+// some ICMPv6 of their own.
+func isTraffic(frame []byte) bool {
+	return isIPv4(frame) || slices.Contains([]byte{protocolTCP, protocolUDP, protocolIPv6}, frame[ethernetBytes+6])
+}
+
 // sum adds up 16-bit words in the one's complement of RFC 1071.
 func sum(b []byte) uint16 {
 	var s uint32

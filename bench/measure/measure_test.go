@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"clearway/bench/harness"
 	"clearway/internal/testkit"
 	"clearway/internal/topo/topotest"
 )
@@ -21,30 +22,25 @@ func TestRun(t *testing.T) {
 	testkit.RequireKernel(t, "5.18", "xdp.frags")
 	testkit.RequireTool(t, "nft")
 	var progress strings.Builder
-	report, err := Run(t.Context(), Options{
+	report, err := harness.Run(t.Context(), harness.Options{
 		Rounds: 1, Packets: 1000, Duration: 10 * time.Millisecond, CPU: testCPU, Progress: &progress,
-	})
+	}, Lanes...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, row := range report.Rows {
-		if v := row.Rounds.Median(); math.IsNaN(v) || math.IsInf(v, 0) {
-			t.Errorf("%s: %v", row.Name, v)
+	for _, s := range report.Sections {
+		for _, row := range s.Rows {
+			if v := row.Rounds.Median(); math.IsNaN(v) || math.IsInf(v, 0) {
+				t.Errorf("%s: %s: %v", s.Title, row.Name, v)
+			}
+		}
+		for _, c := range s.Costs {
+			if v := c.Rounds.Median(); v < 1 || v > 1e6 {
+				t.Errorf("%s: %s: %v ns", s.Title, c.Name, v)
+			}
 		}
 	}
-	for _, c := range report.Costs {
-		if v := c.Rounds.Median(); v < 1 || v > 1e6 {
-			t.Errorf("%s: %v ns", c.Name, v)
-		}
-	}
-	if n, want := strings.Count(progress.String(), "\n"), 2*len(Lanes()); n != want {
+	if n, want := strings.Count(progress.String(), "\n"), 2*len(Lanes); n != want {
 		t.Errorf("%d lines of progress, want one a round, method and lane:\n%s", n, progress.String())
-	}
-}
-
-func TestUnknownLane(t *testing.T) {
-	_, err := Run(t.Context(), Options{Lane: "fast"})
-	if err == nil || !strings.Contains(err.Error(), "forward, balance") {
-		t.Errorf("error %v, want one that lists the lanes", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cilium/ebpf"
 
+	"clearway/bench/harness"
 	"clearway/internal/config"
 )
 
@@ -16,27 +17,27 @@ import (
 const path = "IPv4 end to end, 1,024 flows:"
 
 // forwardPaths measures M2.
-func (b *bench) forwardPaths(ctx context.Context) (costs, error) {
+func (b *bench) forwardPaths(ctx context.Context) (harness.Costs, error) {
 	flows := allowedFlows4(b.random, someFlows)
-	var contenders []contender
+	var contenders []harness.Contender
 	for _, name := range []string{floor, fixed, fib, ours, linux, conntrack, rules} {
 		r, err := b.newRouter(ctx, routerSpec())
 		if err != nil {
-			return costs{}, err
+			return nil, err
 		}
 		c, err := newChain(r.lab, flows, b.CPU)
 		if err != nil {
-			return costs{}, err
+			return nil, err
 		}
 		b.later(c.stop)
 		if err := b.prepare(ctx, name, r, c); err != nil {
-			return costs{}, fmt.Errorf("preparing %s%s: %w", path, name, err)
+			return nil, fmt.Errorf("preparing %s%s: %w", path, name, err)
 		}
-		contenders = append(contenders, contender{path + name, func() (float64, error) {
+		contenders = append(contenders, harness.Contender{Name: path + name, Sample: func() (float64, error) {
 			return c.cost(b.Duration, name != floor)
 		}})
 	}
-	return b.interleave(ctx, "M2", contenders)
+	return harness.Interleave(ctx, b.Options, "M2", contenders)
 }
 
 // prepare makes a router the contender of that name, checks it with one packet

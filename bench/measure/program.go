@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+
+	"clearway/bench/harness"
 )
 
 // Verdicts of an XDP program, <linux/bpf.h>.
@@ -43,12 +45,12 @@ func (f *feed) run(packets int, out []byte) (verdict uint32, output []byte, spen
 		Context: xdpMD{DataEnd: uint32(len(f.frame)), IngressIfindex: uint32(f.lab.ingress.Index)},
 	}
 	err = f.lab.Host(routerHost).Do(func() error {
-		if err := pin(f.cpu); err != nil {
+		if err := harness.Pin(f.cpu); err != nil {
 			return err
 		}
-		start := threadTime()
+		start := harness.ThreadTime()
 		verdict, err = f.program.Run(&opts)
-		spent = threadTime() - start
+		spent = harness.ThreadTime() - start
 		return err
 	})
 	if err != nil {

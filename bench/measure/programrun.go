@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"github.com/cilium/ebpf"
+
+	"clearway/bench/harness"
 )
 
 // programRun is one contender with one kind of traffic (method M1).
@@ -44,18 +46,18 @@ func (r programRun) check() error {
 }
 
 // measurePrograms checks all runs and measures them.
-func (b *bench) measurePrograms(ctx context.Context, runs []programRun) (costs, error) {
-	var contenders []contender
+func (b *bench) measurePrograms(ctx context.Context, runs []programRun) (harness.Costs, error) {
+	var contenders []harness.Contender
 	for _, r := range runs {
 		if err := ctx.Err(); err != nil {
-			return costs{}, err
+			return nil, err
 		}
 		if err := r.check(); err != nil {
-			return costs{}, fmt.Errorf("checking %s: %w", r.name, err)
+			return nil, fmt.Errorf("checking %s: %w", r.name, err)
 		}
-		contenders = append(contenders, contender{r.name, func() (float64, error) {
+		contenders = append(contenders, harness.Contender{Name: r.name, Sample: func() (float64, error) {
 			return r.feed.cost(r.program, b.Packets)
 		}})
 	}
-	return b.interleave(ctx, "M1", contenders)
+	return harness.Interleave(ctx, b.Options, "M1", contenders)
 }

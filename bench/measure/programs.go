@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/netip"
 
+	"clearway/bench/harness"
 	"clearway/dataplane"
 	"clearway/internal/config"
 )
@@ -43,10 +44,10 @@ const (
 )
 
 // forwardPrograms measures M1.
-func (b *bench) forwardPrograms(ctx context.Context) (costs, error) {
+func (b *bench) forwardPrograms(ctx context.Context) (harness.Costs, error) {
 	runs, err := b.forwardRuns(ctx)
 	if err != nil {
-		return costs{}, err
+		return nil, err
 	}
 	return b.measurePrograms(ctx, runs)
 }

@@ -48,8 +48,7 @@ func (c *chain) check(ctx context.Context, isRight outcome) (err error) {
 	if err := c.restart(); err != nil {
 		return err
 	}
-	// Devices that come up say some IPv6 of their own.
-	capture, err := wire.NewCapture(c.lab.Host(c.host), c.device.Name, isIPv4)
+	capture, err := wire.NewCapture(c.lab.Host(c.host), c.device.Name, isTraffic)
 	if err != nil {
 		return err
 	}

@@ -9,37 +9,20 @@ import (
 	"net/netip"
 )
 
-// original is the variable of that name in traffic.bpf.c.
-type original struct {
-	MACs      uint64
-	Header    uint64
-	MoreMACs  uint32
-	CheckBase uint32
+// frameTo is what the generator sends to a destination.
+func frameTo(destination netip.Addr) []byte {
+	source := source4
+	if destination.Is6() {
+		source = source6
+	}
+	return udpFrame(generatorMAC, ingressMAC, source, destination)
 }
 
-// originalOf finds what to restore in a frame whose checksum is right.
-func originalOf(frame []byte) original {
-	little := binary.LittleEndian
-	o := original{MACs: little.Uint64(frame), MoreMACs: little.Uint32(frame[8:])}
-	header := frame[ethernetBytes:]
-	if !isIPv4(frame) {
-		o.Header = little.Uint64(header)
-		return o
-	}
-	const checkMask = 0xffff << 16
-	o.Header = little.Uint64(header[8:]) &^ checkMask
-	for i := 0; i < ipv4Bytes-4; i += 2 {
-		if i != 10 { // the checksum itself
-			o.CheckBase += uint32(little.Uint16(header[i:]))
-		}
-	}
-	return o
-}
-
-// newTraffic loads the programs that send frame to each destination of flows
-// in turn; their number is a power of two. generate sends by gateway, an
-// ifindex in the namespace of the calling thread, unless it is 0.
-func newTraffic(frame []byte, flows []netip.Addr, gateway int) (*trafficObjects, error) {
+// newTraffic loads the programs that send a frame to each destination of flows
+// in turn; they are of one family, and their number is a power of two. generate
+// sends by gateway, an ifindex in the namespace of the calling thread, unless it
+// is 0.
+func newTraffic(flows []netip.Addr, gateway int) (*trafficObjects, error) {
 	spec, err := loadTraffic()
 	if err != nil {
 		return nil, err
@@ -57,7 +40,7 @@ func newTraffic(frame []byte, flows []netip.Addr, gateway int) (*trafficObjects,
 		}
 	}
 	err = errors.Join(
-		variables.Original.Set(originalOf(frame)),
+		variables.Original.Set(originalOf(frameTo(unspecified(flows[0])))),
 		variables.FlowMask.Set(uint32(len(flows)-1)),
 		variables.GatewayIfindex.Set(uint32(gateway)),
 		variables.Flows.Set(words),
@@ -78,18 +61,13 @@ func newTraffic(frame []byte, flows []netip.Addr, gateway int) (*trafficObjects,
 	return &objects, nil
 }
 
-// newFeed loads traffic for a lab's router; flows are of one family.
+// newFeed loads traffic for a lab's router.
 func newFeed(l *lab, flows []netip.Addr, cpu int) (*feed, error) {
-	source := source4
-	if flows[0].Is6() {
-		source = source6
-	}
-	frame := udpFrame(generatorMAC, ingressMAC, source, flows[0])
-	t, err := newTraffic(frame, flows, 0)
+	t, err := newTraffic(flows, 0)
 	if err != nil {
 		return nil, err
 	}
-	s := sender{frame, manyFlows, t.Restore4, t.Contender, t.NextFlow, t.Close}
+	s := sender{frameTo(flows[0]), manyFlows, t.Restore4, t.Contender, t.NextFlow, t.Close}
 	if flows[0].Is6() {
 		s.program = t.Restore6
 	}
@@ -98,12 +76,11 @@ func newFeed(l *lab, flows []netip.Addr, cpu int) (*feed, error) {
 
 // newChain makes a lab in which the router forwards to the sink.
 func newChain(l *lab, flows []netip.Addr, cpu int) (*chain, error) {
-	frame := udpFrame(generatorMAC, ingressMAC, source4, flows[0])
 	return startChain(l, sinkHost, l.sink, cpu, func() (sender, error) {
-		t, err := newTraffic(frame, flows, l.generator.Index)
+		t, err := newTraffic(flows, l.generator.Index)
 		if err != nil {
 			return sender{}, err
 		}
-		return sender{frame, manyFlows, t.Generate, nil, t.NextFlow, t.Close}, nil
+		return sender{frameTo(flows[0]), manyFlows, t.Generate, nil, t.NextFlow, t.Close}, nil
 	})
 }

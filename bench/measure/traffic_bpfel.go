@@ -30,7 +30,6 @@ const (
 	trafficVarFlowMask       = "flow_mask"
 	trafficVarFlows          = "flows"
 	trafficVarGatewayIfindex = "gateway_ifindex"
-	trafficVarGenerated      = "generated"
 	trafficVarNextFlow       = "next_flow"
 	trafficVarOriginal       = "original"
 )
@@ -97,7 +96,6 @@ type trafficVariableSpecs struct {
 	FlowMask       *ebpf.VariableSpec `ebpf:"flow_mask"`
 	Flows          *ebpf.VariableSpec `ebpf:"flows"`
 	GatewayIfindex *ebpf.VariableSpec `ebpf:"gateway_ifindex"`
-	Generated      *ebpf.VariableSpec `ebpf:"generated"`
 	NextFlow       *ebpf.VariableSpec `ebpf:"next_flow"`
 	Original       *ebpf.VariableSpec `ebpf:"original"`
 }
@@ -140,7 +138,6 @@ type trafficVariables struct {
 	FlowMask       *ebpf.Variable `ebpf:"flow_mask"`
 	Flows          *ebpf.Variable `ebpf:"flows"`
 	GatewayIfindex *ebpf.Variable `ebpf:"gateway_ifindex"`
-	Generated      *ebpf.Variable `ebpf:"generated"`
 	NextFlow       *ebpf.Variable `ebpf:"next_flow"`
 	Original       *ebpf.Variable `ebpf:"original"`
 }

@@ -35,3 +35,10 @@ static __always_inline struct ipv6hdr *ipv6(struct xdp_md *ctx)
 		return NULL;
 	return ip;
 }
+
+/* The one's complement sum of RFC 1071. */
+static __always_inline __u16 fold(__u32 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (sum & 0xffff) + (sum >> 16);
+}

@@ -6,16 +6,24 @@
 /* Of what goes to a backend. */
 volatile const struct macs gateway;
 
-static __always_inline void write_ethernet(void *data, __be16 ethertype)
+/* Room for an outer IP header of so many bytes, the Ethernet header before it. */
+static __always_inline void *add_outer(struct xdp_md *ctx, int bytes, __be16 ethertype)
 {
-	struct ethhdr *eth = data;
-	struct macs *to = data;
+	struct ethhdr *eth;
+	struct macs *to;
 
+	if (bpf_xdp_adjust_head(ctx, -bytes))
+		return NULL;
+	eth = (void *)(long)ctx->data;
+	if ((void *)(eth + 1) + bytes > (void *)(long)ctx->data_end)
+		return NULL;
+	to = (void *)eth;
 	for (int i = 0; i < 3; i++) {
 		to->dmac[i] = gateway.dmac[i];
 		to->smac[i] = gateway.smac[i];
 	}
 	eth->ethertype = ethertype;
+	return eth + 1;
 }
 
 static __always_inline __be16 longer(__be16 length, __u16 bytes)
@@ -28,22 +36,11 @@ static __always_inline int encapsulate4(struct xdp_md *ctx, __u8 tos, __be16 len
 					__be32 source, __be32 destination)
 {
 	const __u16 fixed[] = { bpf_htons(IP_DF), IP_TTL | IPPROTO_IPIP << 8 };
-	struct iphdr *ip;
-	void *data;
-	__u32 sum;
+	struct iphdr *ip = add_outer(ctx, sizeof(*ip), bpf_htons(ETH_P_IP));
 
+	if (!ip)
+		return XDP_DROP;
 	length = longer(length, sizeof(*ip));
-	if (bpf_xdp_adjust_head(ctx, -(int)sizeof(*ip)))
-		return XDP_DROP;
-	data = (void *)(long)ctx->data;
-	ip = data + ETH_HLEN;
-	if ((void *)(ip + 1) > (void *)(long)ctx->data_end)
-		return XDP_DROP;
-	write_ethernet(data, bpf_htons(ETH_P_IP));
-	sum = (IPV4_NO_OPTIONS | tos << 8) + length + fixed[0] + fixed[1] + (source & 0xffff) +
-	      (source >> 16) + (destination & 0xffff) + (destination >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
 	ip->version_ihl = IPV4_NO_OPTIONS;
 	ip->tos = tos;
 	ip->tot_len = length;
@@ -51,7 +48,9 @@ static __always_inline int encapsulate4(struct xdp_md *ctx, __u8 tos, __be16 len
 	ip->frag_off = fixed[0];
 	ip->ttl = IP_TTL;
 	ip->protocol = IPPROTO_IPIP;
-	ip->check = ~sum;
+	ip->check = ~fold((IPV4_NO_OPTIONS | tos << 8) + length + fixed[0] + fixed[1] +
+			  (source & 0xffff) + (source >> 16) + (destination & 0xffff) +
+			  (destination >> 16));
 	ip->saddr = source;
 	ip->daddr = destination;
 	return XDP_TX;
@@ -62,19 +61,12 @@ static __always_inline int encapsulate6(struct xdp_md *ctx, __be32 flow, __be16 
 					const volatile __be32 *source,
 					const volatile __be32 *destination)
 {
-	struct ipv6hdr *ip;
-	void *data;
+	struct ipv6hdr *ip = add_outer(ctx, sizeof(*ip), bpf_htons(ETH_P_IPV6));
 
-	length = longer(length, sizeof(*ip));
-	if (bpf_xdp_adjust_head(ctx, -(int)sizeof(*ip)))
+	if (!ip)
 		return XDP_DROP;
-	data = (void *)(long)ctx->data;
-	ip = data + ETH_HLEN;
-	if ((void *)(ip + 1) > (void *)(long)ctx->data_end)
-		return XDP_DROP;
-	write_ethernet(data, bpf_htons(ETH_P_IPV6));
 	ip->flow = flow & ~bpf_htonl(IPV6_FLOWLABEL_MASK);
-	ip->payload_len = length;
+	ip->payload_len = longer(length, sizeof(*ip));
 	ip->nexthdr = IPPROTO_IPV6;
 	ip->hop_limit = IP_TTL;
 	for (int i = 0; i < 4; i++) {

@@ -12,19 +12,25 @@ import (
 )
 
 // programs are paths of what was built.
-type programs struct{ worker, peer string }
+type programs struct {
+	worker string // ours, and AF_PACKET
+	peer   string // in C
+	rings  string // the benchmarks of package xsk
+}
 
-// compile builds the worker and the peer in C into dir: the peer from
-// bench/peers/xsk, with clang-19 or cc, and the packages libxdp-dev and
-// libbpf-dev.
+// compile builds the programs into dir: the peer from bench/peers/xsk, with
+// clang-19 or cc, and the packages libxdp-dev and libbpf-dev.
 func compile(ctx context.Context, dir string) (p programs, err error) {
 	root, err := run(ctx, "", "go", "list", "-m", "-f", "{{.Dir}}")
 	if err != nil {
 		return p, fmt.Errorf("finding the module's root: %w", err)
 	}
 	root = strings.TrimSpace(root)
-	p = programs{filepath.Join(dir, "worker"), filepath.Join(dir, "peer")}
+	p = programs{filepath.Join(dir, "worker"), filepath.Join(dir, "peer"), filepath.Join(dir, "rings")}
 	if _, err := run(ctx, root, "go", "build", "-o", p.worker, "./bench/xskbench/worker"); err != nil {
+		return p, err
+	}
+	if _, err := run(ctx, root, "go", "test", "-c", "-o", p.rings, "./xsk"); err != nil {
 		return p, err
 	}
 	compiler := "clang-19"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package xskbench compares package xsk with the same work in C on libxdp, and
-// with AF_PACKET's mapped rings, as bench/README.md describes: method M3.
+// with AF_PACKET's mapped rings, as bench/README.md describes: methods M3 and M4.
 package xskbench
 
 import (
@@ -9,38 +9,26 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
-	"clearway/bench/measure"
+	"clearway/bench/harness"
 )
+
+// Lane is what is measured here. It needs root, the module's source, and the
+// packages that compile calls for.
+var Lane = harness.Lane{Name: "xsk", Title: "AF_XDP", Measure: measure}
 
 // works are what each contender does with packets.
 var works = []string{"receive", "send", "forward"}
 
 // Names of the contenders.
 const (
-	ours   = "xsk"
-	inC    = "libxdp, C"
-	packet = "AF_PACKET, mapped"
+	ours   = ": xsk"
+	inC    = ": libxdp, C"
+	packet = ": AF_PACKET, mapped"
+	rings  = " on rings in plain memory: xsk"
 )
 
-// contender is a program in a lab.
-type contender struct {
-	name    string
-	program string
-	kind    string // the program's first argument
-	lab     *lab
-}
-
-// size and batch are those of all packets.
-const (
-	size  = 64
-	batch = 64
-)
-
-// Run measures and returns the rows and costs. It needs root, the modules'
-// source, and the packages that Compile calls for.
-func Run(ctx context.Context, o measure.Options) (rows []measure.Row, costs []measure.Cost, err error) {
+func measure(ctx context.Context, o harness.Options) (rows []harness.Row, costs harness.Costs, err error) {
 	dir, err := os.MkdirTemp("", "clearway-xskbench-")
 	if err != nil {
 		return nil, nil, err
@@ -63,60 +51,38 @@ func Run(ctx context.Context, o measure.Options) (rows []measure.Row, costs []me
 		{packet, programs.worker, "packet", labs[1]},
 	}
 	for _, work := range works {
-		series, err := interleave(ctx, o, work, contenders)
+		c, allocations, err := interleave(ctx, o, work, contenders)
 		if err != nil {
 			return nil, nil, fmt.Errorf("measuring %s: %w", work, err)
 		}
-		rows = append(rows, compare(work, series)...)
-		for i, c := range contenders {
-			costs = append(costs, measure.Cost{Name: work + ": " + c.name, Rounds: series[i]})
-		}
+		rows, costs = append(rows, workRows(work, c, allocations)...), append(costs, c...)
 	}
-	return rows, costs, nil
+	c, err := ringCosts(ctx, o, programs.rings)
+	if err != nil {
+		return nil, nil, fmt.Errorf("measuring rings in plain memory: %w", err)
+	}
+	return append(rows, ringRows(c)...), append(costs, c...), nil
 }
 
-// interleave measures all contenders once a round, in turns, and returns the
-// nanoseconds a packet of each.
-func interleave(ctx context.Context, o measure.Options, work string, contenders []contender) ([]measure.Series, error) {
-	series := make([]measure.Series, len(contenders))
-	packets := make([]int, len(contenders))
-	const first = 20_000 // tells how many are needed
-	for i, c := range contenders {
-		ns, err := c.sample(ctx, o, work, first)
+// interleave measures all contenders with a work. The allocations are those of
+// ours.
+func interleave(ctx context.Context, o harness.Options, work string, all []contender) (costs harness.Costs, allocations harness.Series, err error) {
+	const first = 20_000 // packets, which tell how many are needed
+	var contenders []harness.Contender
+	for _, c := range all {
+		f, err := c.sample(ctx, o, work, first)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		packets[i] = max(first, int(float64(o.Duration)/ns))
-	}
-	for round := range o.Rounds {
-		for i, c := range contenders {
-			ns, err := c.sample(ctx, o, work, packets[i])
-			if err != nil {
-				return nil, err
+		packets := max(first, int(float64(o.Duration)/f.ns))
+		contenders = append(contenders, harness.Contender{Name: work + c.name, Sample: func() (float64, error) {
+			f, err := c.sample(ctx, o, work, packets)
+			if c.name == ours {
+				allocations = append(allocations, f.allocations)
 			}
-			series[i] = append(series[i], ns)
-		}
-		fmt.Fprintf(o.Progress, "%s: round %d of %d\n", work, round+1, o.Rounds)
+			return f.ns, err
+		}})
 	}
-	return series, nil
+	costs, err = harness.Interleave(ctx, o, "M3, "+work, contenders)
+	return costs, allocations, err
 }
-
-// compare makes the rows of a work from the series of ours, C and AF_PACKET:
-// packets a second are the inverse of what one costs.
-func compare(work string, series []measure.Series) []measure.Row {
-	ratio := func(other measure.Series) measure.Series {
-		out := make(measure.Series, len(other))
-		for i := range out {
-			out[i] = other[i] / series[0][i]
-		}
-		return out
-	}
-	return []measure.Row{
-		{Method: "M3", Name: work + ": packets a second, xsk over libxdp in C", Unit: "x",
-			Target: measure.Target{Relation: "at least", Value: 0.98}, Rounds: ratio(series[1])},
-		{Method: "M3", Name: work + ": packets a second, xsk over AF_PACKET", Unit: "x", Rounds: ratio(series[2])},
-	}
-}
-
-// sampleLimit is far above what a sample takes, also on a busy machine.
-const sampleLimit = 30 * time.Second

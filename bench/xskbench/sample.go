@@ -9,80 +9,84 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
-	"clearway/bench/measure"
+	"clearway/bench/harness"
 )
 
-// sample lets a contender work on so many packets and returns the nanoseconds
-// of CPU time that each took. A contender waits for each packet: when others use
-// the CPU a queue may overflow, and then the sample is taken again.
-func (c contender) sample(ctx context.Context, o measure.Options, work string, packets int) (ns float64, err error) {
-	const tries = 3
-	for range tries {
-		if ns, err = c.try(ctx, o, work, packets); !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
-			return ns, err
-		}
-	}
-	return 0, fmt.Errorf("%s: packets got lost %d times in a row: is the machine busy? %w", c.name, tries, err)
+// contender is a program in a lab.
+type contender struct {
+	name    string
+	program string
+	kind    string // the program's first argument
+	lab     *lab
 }
 
-func (c contender) try(ctx context.Context, o measure.Options, work string, packets int) (ns float64, err error) {
+// figures are what a contender says of itself.
+type figures struct {
+	ns          float64 // of CPU time a packet
+	allocations float64 // of all packets; C doesn't say
+}
+
+// size and batch are those of all packets.
+const (
+	size  = 64
+	batch = 64
+)
+
+// sampleLimit is far above what a sample takes, also on a busy machine.
+const sampleLimit = 30 * time.Second
+
+// sample lets a contender work on so many packets. It waits for each of them:
+// when others use the CPU a queue may overflow, and then the sample is taken
+// again.
+func (c contender) sample(ctx context.Context, o harness.Options, work string, packets int) (f figures, err error) {
+	const tries = 3
+	for range tries {
+		if f, err = c.try(ctx, o, work, packets); !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+			return f, err
+		}
+	}
+	return figures{}, fmt.Errorf("packets got lost %d times in a row: is the machine busy? %w", tries, err)
+}
+
+func (c contender) try(ctx context.Context, o harness.Options, work string, packets int) (f figures, err error) {
 	ctx, cancel := context.WithTimeout(ctx, o.Duration+sampleLimit)
 	defer cancel()
-	softirq, err := softirqThread(o.CPU)
+	softirq, err := harness.SoftirqThread(o.CPU)
 	if err != nil {
-		return 0, err
+		return figures{}, err
 	}
 	files, err := c.lab.files()
 	if err != nil {
-		return 0, err
+		return figures{}, err
 	}
 	defer func() {
 		for _, f := range files {
 			err = errors.Join(err, f.Close())
 		}
 	}()
-	numbers := []int{batch, size, packets, o.CPU}
 	args := []string{c.kind, work, inDevice, outDevice}
-	for _, n := range numbers {
+	for _, n := range []int{batch, size, packets, o.CPU} {
 		args = append(args, strconv.Itoa(n))
 	}
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, c.program, append(args, softirq)...)
 	cmd.ExtraFiles, cmd.Stdout, cmd.Stderr = files, &stdout, &stderr
 	if err := c.lab.Host(host).Start(cmd); err != nil {
-		return 0, err
+		return figures{}, err
 	}
 	if err := cmd.Wait(); err != nil {
-		return 0, fmt.Errorf("%s: %w: %s", c.name, errors.Join(ctx.Err(), err), strings.TrimSpace(stderr.String()))
+		return figures{}, fmt.Errorf("%w: %s", errors.Join(ctx.Err(), err), strings.TrimSpace(stderr.String()))
 	}
-	ns, err = strconv.ParseFloat(strings.TrimSpace(stdout.String()), 64)
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", c.name, err)
+	if n, err := fmt.Sscan(stdout.String(), &f.ns, &f.allocations); n == 0 {
+		return figures{}, fmt.Errorf("reading what it said: %w", err)
 	}
-	return ns, nil
-}
-
-// softirqThread returns the file that tells the CPU time of the kernel's thread
-// that takes softirqs over on a CPU.
-func softirqThread(cpu int) (string, error) {
-	want := fmt.Sprintf("ksoftirqd/%d\n", cpu)
-	names, err := filepath.Glob("/proc/[0-9]*/comm")
-	if err != nil {
-		return "", err
-	}
-	for _, name := range names {
-		// A process that has gone meanwhile isn't the one.
-		if comm, err := os.ReadFile(name); err == nil && string(comm) == want {
-			return filepath.Join(filepath.Dir(name), "schedstat"), nil
-		}
-	}
-	return "", fmt.Errorf("finding the thread ksoftirqd/%d: it is not under /proc", cpu)
+	return f, nil
 }
 
 // files are the descriptors that a contender inherits, from 3 on.

@@ -9,11 +9,11 @@
 // takes softirqs over there. Descriptor 3 is an XSKMAP, for the socket on queue
 // 0 of IN; descriptor 4 a program that sends what it is run with to IN. It
 // prints the nanoseconds of CPU time that a packet took, a tenth of the packets
-// having gone before. The peer in C is called alike.
+// having gone before, and how much another tenth allocated. The peer in C is
+// called alike, and prints the time only.
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"runtime"
@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"clearway/bench/harness"
 )
 
 const (
@@ -71,7 +73,7 @@ func run(args []string) error {
 		numbers[i] = n
 	}
 	t := newTask(args[3], args[4], numbers[0], numbers[1])
-	if err := pin(numbers[3]); err != nil {
+	if err := harness.Pin(numbers[3]); err != nil {
 		return err
 	}
 	make := newSockets
@@ -86,9 +88,9 @@ func run(args []string) error {
 	if work == nil {
 		return fmt.Errorf("there is no work %q", args[2])
 	}
-	ns, err := measure(work, numbers[2]/burst, args[9])
+	ns, allocations, err := measure(work, numbers[2]/burst, args[9])
 	if err == nil {
-		fmt.Printf("%.3f\n", ns/float64(burst))
+		fmt.Printf("%.3f %d\n", ns/float64(burst), allocations)
 	}
 	return err
 }
@@ -100,56 +102,41 @@ func newTask(in, out string, batch, size int) *task {
 }
 
 // measure returns the CPU time of one burst of many.
-func measure(work func() error, bursts int, softirq string) (ns float64, err error) {
-	for range bursts / 10 {
-		if err := work(); err != nil {
-			return 0, err
-		}
+func measure(work func() error, bursts int, softirq string) (ns float64, allocations uint64, err error) {
+	if err := repeat(work, bursts/10); err != nil {
+		return 0, 0, err
 	}
 	start, err := spent(softirq)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	for range bursts {
-		if err := work(); err != nil {
-			return 0, err
-		}
+	if err := repeat(work, bursts); err != nil {
+		return 0, 0, err
 	}
 	end, err := spent(softirq)
-	return float64(end-start) / float64(bursts), err
+	if err != nil {
+		return 0, 0, err
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	err = repeat(work, bursts/10)
+	runtime.ReadMemStats(&after)
+	return float64(end-start) / float64(bursts), after.Mallocs - before.Mallocs, err
+}
+
+func repeat(work func() error, times int) error {
+	for range times {
+		if err := work(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // spent is the CPU time of this thread and of the kernel's for softirqs.
 func spent(softirq string) (time.Duration, error) {
-	b, err := os.ReadFile(softirq)
-	if err != nil {
-		return 0, err
-	}
-	first, _, _ := bytes.Cut(b, []byte(" "))
-	others, err := strconv.ParseInt(string(first), 10, 64)
-	if err != nil {
-		return 0, err
-	}
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
-		return 0, err
-	}
-	return time.Duration(t.Nano() + others), nil
-}
-
-// pin keeps the thread on one CPU, and free of the signals that Go preempts
-// with: one would cut short what the generator makes.
-func pin(cpu int) error {
-	var only unix.CPUSet
-	only.Set(cpu)
-	if err := unix.SchedSetaffinity(0, &only); err != nil {
-		return fmt.Errorf("moving to CPU %d: %w", cpu, err)
-	}
-	var all unix.Sigset_t
-	for i := range all.Val {
-		all.Val[i] = ^all.Val[i]
-	}
-	return unix.PthreadSigmask(unix.SIG_BLOCK, &all, nil)
+	others, err := harness.ProcessTime(softirq)
+	return harness.ThreadTime() + others, err
 }
 
 // yield lets the thread run that takes softirqs over.

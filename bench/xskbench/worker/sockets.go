@@ -54,7 +54,8 @@ func newSockets(t *task) (contender, error) {
 	return s, m.Put(uint32(0), uint32(s.in.FD()))
 }
 
-func (s *sockets) receive() error {
+// each hands fn the packets of a generated burst, in batches.
+func (s *sockets) each(fn func(a, b []xsk.Desc) error) error {
 	if err := s.generate(); err != nil {
 		return err
 	}
@@ -65,10 +66,8 @@ func (s *sockets) receive() error {
 			yield()
 			continue
 		}
-		for _, span := range [2][]xsk.Desc{a, b} {
-			if err := s.cache.PutAll(span); err != nil {
-				return err
-			}
+		if err := fn(a, b); err != nil {
+			return err
 		}
 		s.in.RX.Release(n)
 		if _, err := s.in.Fill.Refill(s.cache); err != nil {
@@ -77,6 +76,15 @@ func (s *sockets) receive() error {
 		got += n
 	}
 	return nil
+}
+
+func (s *sockets) receive() error {
+	return s.each(func(a, b []xsk.Desc) error {
+		if err := s.cache.PutAll(a); err != nil {
+			return err
+		}
+		return s.cache.PutAll(b)
+	})
 }
 
 func (s *sockets) send() error {
@@ -108,16 +116,7 @@ func (s *sockets) sendBatch() error {
 }
 
 func (s *sockets) forward() error {
-	if err := s.generate(); err != nil {
-		return err
-	}
-	for got := 0; got < burst; {
-		a, b := s.in.RX.Peek(s.batch)
-		n := len(a) + len(b)
-		if n == 0 {
-			yield()
-			continue
-		}
+	return s.each(func(a, b []xsk.Desc) error {
 		for _, span := range [2][]xsk.Desc{a, b} {
 			switch sent, err := s.out.TX.Send(span); {
 			case err != nil:
@@ -126,14 +125,6 @@ func (s *sockets) forward() error {
 				return errFull
 			}
 		}
-		s.in.RX.Release(n)
-		if err := s.out.TX.Kick(s.cache); err != nil {
-			return err
-		}
-		if _, err := s.in.Fill.Refill(s.cache); err != nil {
-			return err
-		}
-		got += n
-	}
-	return nil
+		return s.out.TX.Kick(s.cache)
+	})
 }

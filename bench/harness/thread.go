@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package measure
+package harness
 
 import (
 	"bytes"
@@ -13,9 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pin keeps the calling thread on one CPU and free of signals, which would cut
+// Pin keeps the calling thread on one CPU and free of signals, which would cut
 // a long test run short. The caller has locked the thread and lets it end.
-func pin(cpu int) error {
+func Pin(cpu int) error {
 	var only unix.CPUSet
 	only.Set(cpu)
 	if err := unix.SchedSetaffinity(0, &only); err != nil {
@@ -31,18 +31,18 @@ func pin(cpu int) error {
 	return nil
 }
 
-// threadTime is the CPU time that the calling thread has used, softirqs that
+// ThreadTime is the CPU time that the calling thread has used, softirqs that
 // ran on top of it included.
-func threadTime() time.Duration {
+func ThreadTime() time.Duration {
 	var t unix.Timespec
 	// It can't fail: the clock is older than BPF.
 	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t)
 	return time.Duration(t.Nano())
 }
 
-// softirqThread finds the kernel thread that takes softirqs over from others on
-// a CPU when they become too many: the directory of it under /proc.
-func softirqThread(cpu int) (dir string, err error) {
+// SoftirqThread finds the kernel thread that takes softirqs over from others on
+// a CPU when they become too many: its schedstat under /proc, for ProcessTime.
+func SoftirqThread(cpu int) (schedstat string, err error) {
 	want := fmt.Sprintf("ksoftirqd/%d\n", cpu)
 	names, err := filepath.Glob("/proc/[0-9]*/comm")
 	if err != nil {
@@ -51,15 +51,15 @@ func softirqThread(cpu int) (dir string, err error) {
 	for _, name := range names {
 		// A process that has gone meanwhile isn't the one.
 		if comm, err := os.ReadFile(name); err == nil && string(comm) == want {
-			return filepath.Dir(name), nil
+			return filepath.Join(filepath.Dir(name), "schedstat"), nil
 		}
 	}
 	return "", fmt.Errorf("finding the thread ksoftirqd/%d: it is not under /proc", cpu)
 }
 
-// processTime is the CPU time that the thread under dir has used.
-func processTime(dir string) (time.Duration, error) {
-	b, err := os.ReadFile(filepath.Join(dir, "schedstat"))
+// ProcessTime is the CPU time that a thread has used, by its schedstat.
+func ProcessTime(schedstat string) (time.Duration, error) {
+	b, err := os.ReadFile(schedstat)
 	if err != nil {
 		return 0, fmt.Errorf("reading a thread's CPU time: %w", err)
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package measure
+package harness
 
 import "slices"
 
@@ -19,11 +19,13 @@ func combine(a, b Series, f func(a, b float64) float64) Series {
 	return out
 }
 
-func (s Series) minus(b Series) Series {
+// Minus are the differences to the figures of the same rounds.
+func (s Series) Minus(b Series) Series {
 	return combine(s, b, func(a, b float64) float64 { return a - b })
 }
 
-func (s Series) over(b Series) Series {
+// Over are the ratios to the figures of the same rounds.
+func (s Series) Over(b Series) Series {
 	return combine(s, b, func(a, b float64) float64 { return a / b })
 }
 

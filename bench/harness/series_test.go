@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package measure
+package harness
 
 import (
 	"slices"
@@ -33,10 +33,10 @@ func TestSeries(t *testing.T) {
 // A round that was slow for both must not show.
 func TestSeriesCombinesByRound(t *testing.T) {
 	a, b := Series{10, 100, 11}, Series{5, 50, 5}
-	if got := a.over(b); got.Median() != 2 || got[1] != 2 {
+	if got := a.Over(b); got.Median() != 2 || got[1] != 2 {
 		t.Errorf("ratios %v, want 2 in the slow round and as median", got)
 	}
-	if got, want := a.minus(b), (Series{5, 50, 6}); !slices.Equal(got, want) {
+	if got, want := a.Minus(b), (Series{5, 50, 6}); !slices.Equal(got, want) {
 		t.Errorf("differences %v, want %v", got, want)
 	}
 }
