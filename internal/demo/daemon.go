@@ -3,7 +3,6 @@
 package demo
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,17 +19,10 @@ import (
 	"clearway/internal/topo"
 )
 
-const configuration = `runtime:
+const runtime = `runtime:
   bpffs: %[1]s/bpf/clearway
   socket: %[1]s/clearway.sock
   metrics: "off"
-interfaces:
-  - {name: eth0}
-  - {name: eth1}
-  - {name: eth2}
-forward:
-  allow: [198.51.100.0/24, "2001:db8:100::/64"]
-  block: [198.51.100.64/26]
 `
 
 // daemon is `clearway run` on the router of the lab, with a BPF file system of
@@ -41,10 +33,12 @@ type daemon struct {
 	dir     string
 	client  *control.Client
 	cmd     *exec.Cmd
-	log     *bytes.Buffer
+	log     *log
 }
 
-func newDaemon(lab *topo.Lab, program string) (_ *daemon, err error) {
+// newDaemon prepares it with a configuration that says all but where it keeps its
+// things.
+func newDaemon(lab *topo.Lab, program, config string) (_ *daemon, err error) {
 	dir, err := os.MkdirTemp("", "clearway-demo-")
 	if err != nil {
 		return nil, fmt.Errorf("making a directory: %w", err)
@@ -56,8 +50,7 @@ func newDaemon(lab *topo.Lab, program string) (_ *daemon, err error) {
 	if err := unix.Mount("bpf", d.path("bpf"), "bpf", 0, ""); err != nil {
 		return nil, errors.Join(fmt.Errorf("mounting a BPF file system: %w: run as root", err), os.RemoveAll(dir))
 	}
-	text := fmt.Sprintf(configuration, dir)
-	if err := os.WriteFile(d.path("clearway.yaml"), []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(d.path("clearway.yaml"), d.text(config), 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("writing the configuration: %w", err), d.removeFiles())
 	}
 	return d, nil
@@ -66,9 +59,12 @@ func newDaemon(lab *topo.Lab, program string) (_ *daemon, err error) {
 func (d *daemon) path(name string) string { return filepath.Join(d.dir, name) }
 func (d *daemon) bpffs() string           { return d.path("bpf/clearway") }
 
+// text is a whole configuration.
+func (d *daemon) text(config string) []byte { return []byte(fmt.Sprintf(runtime, d.dir) + config) }
+
 // start starts the daemon and waits until it answers.
 func (d *daemon) start(ctx context.Context) error {
-	d.log = &bytes.Buffer{}
+	d.log = &log{}
 	d.cmd = exec.Command(d.program, "run", "-c", d.path("clearway.yaml"))
 	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
 	if err := d.lab.Host("router").Start(d.cmd); err != nil {

@@ -18,36 +18,64 @@ type Options struct {
 	Out     io.Writer // where the tables go
 }
 
-// Run makes the lab, sends the traffic, prints the tables and removes all
-// traces. It returns an error if anything was not as it should be.
-func Run(ctx context.Context, o Options) error {
-	fmt.Fprint(o.Out, picture)
-	err := onStage(ctx, o, func(ctx context.Context, s *stage) error { return s.play(ctx) })
-	if err == nil {
-		fmt.Fprintln(o.Out, "\nAll as it should be, and everything is removed.")
-	}
-	return err
+// lane is a part of the demonstration, with a lab and a daemon of its own.
+type lane struct {
+	name    string
+	picture string
+	lab     func() *topo.Lab
+	config  string // of the daemon, but for where it keeps its things
+	play    func(context.Context, *stage) error
 }
 
-// Costs measures in the same lab what the programs take for packets of each kind.
+// Run shows one lane after the other: it makes the lab, sends the traffic,
+// prints the tables and removes all traces. It returns an error if anything was
+// not as it should be.
+func Run(ctx context.Context, o Options) error {
+	var failed []error
+	for _, l := range []lane{forwardLane, balanceLane} {
+		fmt.Fprint(o.Out, l.picture)
+		if err := l.onStage(ctx, o, l.play); err != nil {
+			failed = append(failed, fmt.Errorf("%s lane: %w", l.name, err))
+		}
+		fmt.Fprintln(o.Out)
+		if err := ctx.Err(); err != nil {
+			return errors.Join(failed...)
+		}
+	}
+	if len(failed) > 0 {
+		return errors.Join(failed...)
+	}
+	fmt.Fprintln(o.Out, "All as it should be, and everything is removed.")
+	return nil
+}
+
+// Costs measures in the lab of the forward lane what the programs take for
+// packets of each kind.
 func Costs(ctx context.Context, o Options) (costs []Cost, err error) {
-	err = onStage(ctx, o, func(_ context.Context, s *stage) error {
+	err = forwardLane.onStage(ctx, o, func(_ context.Context, s *stage) error {
 		costs, err = s.costs()
 		return err
 	})
 	return costs, err
 }
 
+// stage is where a lane plays.
+type stage struct {
+	lab    *topo.Lab
+	daemon *daemon
+	out    io.Writer
+}
+
 // onStage makes the lab with a running daemon, and removes it after fn.
-func onStage(ctx context.Context, o Options, fn func(context.Context, *stage) error) (err error) {
+func (l lane) onStage(ctx context.Context, o Options, fn func(context.Context, *stage) error) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	lab := topo.Demo()
+	lab := l.lab()
 	if err := lab.Up(ctx); err != nil {
 		return fmt.Errorf("making the lab: %w", err)
 	}
 	defer func() { err = errors.Join(err, lab.Close()) }()
-	daemon, err := newDaemon(lab, o.Program)
+	daemon, err := newDaemon(lab, o.Program, l.config)
 	if err != nil {
 		return err
 	}
@@ -56,41 +84,4 @@ func onStage(ctx context.Context, o Options, fn func(context.Context, *stage) er
 		return err
 	}
 	return fn(ctx, &stage{lab: lab, daemon: daemon, out: o.Out})
-}
-
-const picture = `Clearway: a router in a lab of network namespaces
-
-  client ──── eth0 [router] eth1 ──── server1    198.51.100.2, 2001:db8:100::2: in forward.allow
-  192.0.2.2                 eth2 ──── server2    203.0.113.2, 2001:db8:200::2: not in it, Linux forwards
-  2001:db8:1::2
-
-`
-
-// stage is where the scenes play.
-type stage struct {
-	lab    *topo.Lab
-	daemon *daemon
-	out    io.Writer
-}
-
-func (s *stage) play(ctx context.Context) error {
-	var failed []error
-	t := newTable(s.out, "traffic", "result", "what became of it")
-	for _, scene := range scenes() {
-		err := s.run(ctx, scene, t)
-		if err != nil {
-			failed = append(failed, fmt.Errorf("%s: %w", scene.name, err))
-		}
-	}
-	t.flush()
-	if err := s.restarts(ctx); err != nil {
-		failed = append(failed, err)
-	}
-	if err := s.showCosts(); err != nil {
-		failed = append(failed, err)
-	}
-	if err := s.totals(ctx); err != nil {
-		failed = append(failed, err)
-	}
-	return errors.Join(failed...)
 }
