@@ -167,6 +167,9 @@ func (s set) skipped(version string) string {
 	return strings.Join(patterns, "|")
 }
 
+// handedOn are the variables that ask tests for more, or to repeat.
+var handedOn = []string{"CLEARWAY_SEED", "CLEARWAY_FRAMES"}
+
 // newJob is how a set is run in the guest. The working directory mirrors the
 // package's place in the tree.
 func newJob(k kernel, s set) job.Job {
@@ -181,8 +184,10 @@ func newJob(k kernel, s set) job.Job {
 	if skip := s.skipped(k.Version); skip != "" {
 		j.Args = append(j.Args, "-test.skip="+skip)
 	}
-	if seed := os.Getenv("CLEARWAY_SEED"); seed != "" {
-		j.Env = append(j.Env, "CLEARWAY_SEED="+seed)
+	for _, key := range handedOn {
+		if value := os.Getenv(key); value != "" {
+			j.Env = append(j.Env, key+"="+value)
+		}
 	}
 	return j
 }

@@ -39,15 +39,17 @@ func (o outcome) judge(name string) (verdict, string) {
 	return passed, fmt.Sprintf("ok, %d tests", s.Passed)
 }
 
-// summarize prints what went wrong and the table, and says whether the run may
+// summarize prints what went wrong, once more in short, and the table, and says whether the run may
 // count as good.
 func summarize(w io.Writer, outcomes []outcome, allowMissing bool) bool {
 	var count [skipped + 1]int
 	var table strings.Builder
 	row := func(cells ...any) { fmt.Fprintf(&table, "%-6s  %-28s %7s %7s  %-12s %7s  %s\n", cells...) }
 	row("kernel", "release", "boot", "total", "set", "tests", "result")
+	var short strings.Builder
 	for _, o := range outcomes {
 		explain(w, o)
+		o.digest(&short)
 		for _, set := range o.Kernel.Sets {
 			v, why := o.judge(set.Name)
 			count[v]++
@@ -58,7 +60,7 @@ func summarize(w io.Writer, outcomes []outcome, allowMissing bool) bool {
 			row(o.Kernel.Version, o.Report.Release, seconds(o.Report.Boot), seconds(o.Took), set.Name, seconds(took), why)
 		}
 	}
-	fmt.Fprintf(w, "\n%s\n%d passed, %d failed, %d skipped\n", &table, count[passed], count[failed], count[skipped])
+	fmt.Fprintf(w, "%s\n%s\n%d passed, %d failed, %d skipped\n", &short, &table, count[passed], count[failed], count[skipped])
 	return count[failed] == 0 && (count[skipped] == 0 || allowMissing)
 }
 
