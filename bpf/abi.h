@@ -21,6 +21,9 @@ enum reason {
 	/* own */
 	pass_not_ours,		/* no L3 interface, or another's MAC */
 	pass_header,		/* options, extension headers, or a header that lies */
+	/* punt */
+	punt,			/* to the socket of its port and queue */
+	pass_no_socket,		/* there is none */
 	/* balance: of packets to a service, none of which is ever passed */
 	drop_header,		/* options or extension headers */
 	drop_fragment,		/* its flow can't be told */
@@ -167,9 +170,12 @@ struct mss_rule {
 
 /*
  * A service address: the services behind its ports. It is written once; a
- * change makes a new one, to which the prefix table then moves over.
+ * change makes a new one, to which the prefix table then moves over. In the
+ * place of a service's number PUNT_RULE says that a punt rule has the port.
  */
 #define ADDRESS_PORTS 6
+#define PUNT_RULE (1u << 30)
+#define PUNT_QUEUES 64	/* that a port can have sockets on */
 
 struct service_port {
 	__be16 port;
@@ -378,6 +384,7 @@ struct scratch {
 enum stage {
 	STAGE_PARSE,
 	STAGE_OWN,
+	STAGE_PUNT,
 	STAGE_BALANCE,
 	STAGE_ADMIT,
 	STAGE_ROUTE,
@@ -400,7 +407,8 @@ enum choice {
 struct trace {
 	enum reason reason;
 	enum stage stage;	/* the one it came to */
-	__u32 ingress;		/* in: the port to pretend, by ifindex */
+	__u32 ingress;		/* in: the port to pretend, by ifindex, */
+	__u32 queue;		/* and the queue */
 	__u32 l3;		/* L3 interface the packet came in by */
 	__u32 source;		/* prefix table entry of the source */
 	__u32 destination;

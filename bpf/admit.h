@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * 4. admit: may this packet take the fast path? Everything is decided here that
+ * 5. admit: may this packet take the fast path? Everything is decided here that
  * needs no route. Linux gets, untouched, whatever it would do more with than
  * forward it.
  */

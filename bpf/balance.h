@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * 3. balance: is it for a service, and which backend does it go to? Nothing is
+ * 4. balance: is it for a service, and which backend does it go to? Nothing is
  * refused before a service has matched, and nothing passes after that: Linux
  * would answer with a reset.
  */

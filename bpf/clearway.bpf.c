@@ -4,13 +4,14 @@
  *
  *	decide:   1 parse    what is it?
  *	          2 own      is it this router's to handle?
- *	          3 balance  is it for a service? Then to a backend, past 4 to 6
- *	          4 admit    may it take the fast path?
- *	          5 route    where does it go?
- *	          6 record   write the decision down
+ *	          3 punt     is it for a program of user space? Then to its socket
+ *	          4 balance  is it for a service? Then to a backend, past 5 to 7
+ *	          5 admit    may it take the fast path?
+ *	          6 route    where does it go?
+ *	          7 record   write the decision down
  *	                     - tail call -
- *	finalize: 7 rewrite  make the frame the one to send
- *	          8 emit     send it
+ *	finalize: 8 rewrite  make the frame the one to send
+ *	          9 emit     send it
  *
  * Each stage is the header of its name. It returns the reason for which the
  * frame leaves here, or NEXT. decide never writes to the frame and never moves
@@ -21,6 +22,7 @@
 #include "count.h"
 #include "own.h"
 #include "parse.h"
+#include "punt.h"
 #include "record.h"
 #include "rewrite.h"
 #include "route.h"
@@ -48,10 +50,13 @@ static __always_inline enum reason stages(struct pkt *p, __u32 family, __u32 off
 	enter(STAGE_OWN);
 	if ((reason = own(p)) != NEXT)
 		return reason;
-	enter(STAGE_BALANCE);
+	enter(STAGE_PUNT);
 	classify_destination(p);
 	if (p->destination & CLASS_SERVICE) {
 		p->number = find_service(p);
+		if (p->number == PUNT_RULE)
+			return to_socket(p);
+		enter(STAGE_BALANCE);
 		if (p->number)
 			return SERVE;
 	}
@@ -140,7 +145,7 @@ SEC("xdp") int decide(struct xdp_md *ctx)
 	return verdict(reason);
 }
 
-/* 8. emit: a device that has gone in between is a drop, since the frame is changed. */
+/* 9. emit: a device that has gone in between is a drop, since the frame is changed. */
 static __always_inline int emit(const struct mutation *m)
 {
 	if (m->flags & (MUTATE_SAME_PORT | MUTATE_ANSWER))
@@ -183,6 +188,24 @@ SEC("xdp") int finalize(struct xdp_md *ctx)
 	if (explain)
 		trace.reason = reason;
 	return action;
+}
+
+/*
+ * Attached nowhere: test runs ask it what of sockets user space can't read. The
+ * frame begins with an index; the answer is the queue that the socket there is
+ * bound to, plus one, or 0.
+ */
+SEC("xdp") int find_socket(struct xdp_md *ctx)
+{
+	const __u32 *index = data(ctx);
+	const struct bpf_xdp_sock *socket;
+	__u32 key;
+
+	if ((const void *)(index + 1) > data_end(ctx))
+		return 0;
+	key = *index;
+	socket = bpf_map_lookup_elem(&sockets, &key);
+	return socket ? socket->queue_id + 1 : 0;
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

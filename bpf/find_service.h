@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Which service a packet is for, by the protocol and port it carries, or those
- * that it quotes: an ICMP error follows the flow that it is about.
+ * Which service or punt rule a packet is for, by the protocol and port it carries,
+ * or those that it quotes: an ICMP error follows the flow that it is about.
  */
 #pragma once
 #include "parse.h"
@@ -253,7 +253,16 @@ static __always_inline __u32 port_service(struct pkt *p, __u32 index, const stru
 	return number ? *number : 0;
 }
 
-/* The number of the service that the packet is for; 0 if it is for none. */
+/* Linux puts fragments together, and knows what to do about errors. */
+static __always_inline int never_punted(const struct pkt *p)
+{
+	return p->scratch->flow_bits & (FLOW_FRAGMENT | FLOW_QUOTED);
+}
+
+/*
+ * The number of the service that the packet is for, or PUNT_RULE; 0 if it is for
+ * none. For what is never punted it is as if there were no rules.
+ */
 static __always_inline __u32 find_service(struct pkt *p)
 {
 	__u32 index = p->destination >> CLASS_INDEX_SHIFT, number = 0;
@@ -267,7 +276,8 @@ static __always_inline __u32 find_service(struct pkt *p)
 	port = p->scratch->flow_key.ports >> 16;
 	if (port || p->scratch->flow_bits & FLOW_NO_PORTS)
 		number = port_service(p, index, a, port, p->scratch->flow_protocol);
-	if (number)
+	if (number && !(number == PUNT_RULE && never_punted(p)))
 		return number;
-	return p->scratch->flow_protocol == IPPROTO_TCP ? a->any_tcp : a->any_udp;
+	number = p->scratch->flow_protocol == IPPROTO_TCP ? a->any_tcp : a->any_udp;
+	return number == PUNT_RULE && never_punted(p) ? 0 : number;
 }

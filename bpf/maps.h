@@ -153,6 +153,14 @@ struct {
 	__type(value, struct bpf_devmap_val);
 } tx_devices SEC(".maps");
 
+/* By slot * PUNT_QUEUES + queue: where punted packets go. User space can't read it: see find_socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, PUNT_QUEUES);
+	__type(key, __u32);
+	__type(value, __u32);
+} sockets SEC(".maps");
+
 /* By port slot. The programs write, user space reads. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * 7. rewrite: the frame becomes the one to send. Resizes first, as long as it
+ * 8. rewrite: the frame becomes the one to send. Resizes first, as long as it
  * can still be given back; then writes headers.
  */
 #pragma once

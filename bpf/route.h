@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * 5. route: where does it go, and can it go there from here? Asks the kernel's
+ * 6. route: where does it go, and can it go there from here? Asks the kernel's
  * own tables.
  */
 #pragma once

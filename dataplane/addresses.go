@@ -8,33 +8,37 @@ import (
 	"slices"
 )
 
-// addressPorts is ADDRESS_PORTS in bpf/abi.h, serviceAmbiguous the service of
-// that name.
+// addressPorts is ADDRESS_PORTS in bpf/abi.h; serviceAmbiguous and puntRule are
+// the services of those names.
 const (
 	addressPorts     = 6
 	serviceAmbiguous = 0xffffffff
+	puntRule         = 1 << 30
 )
 
 // portEntry is a service under a port of its address, in host byte order.
 type portEntry struct {
 	port     uint16
 	protocol Protocol
-	service  uint32 // number
+	service  uint32 // number, or puntRule
+}
+
+// tenants are what packets to an address may be for.
+type tenants struct {
+	services []*registered
+	rules    []PuntRule
 }
 
 // addAddresses works out the address records of a registry, in which services
 // are numbered, and what of the prefix table points to them.
-func (g *registry) addAddresses(have *registry, size sizes, lists *ruleLists) error {
-	byAddress := make(map[netip.Addr][]*registered, len(g.services))
-	for _, r := range g.services {
-		byAddress[r.Address] = append(byAddress[r.Address], r)
-	}
+func (g *registry) addAddresses(have *registry, rules []PuntRule, size sizes, lists *ruleLists) error {
+	byAddress := g.tenants(rules)
 	records := make(map[netip.Addr]pipelineAddress, len(byAddress))
 	further := map[netip.Addr][]portEntry{}
-	for a, services := range byAddress {
+	for a, t := range byAddress {
 		record := pipelineAddress{Mss: lists.at(a)}
-		record.AnyTcp, record.AnyUdp = anyPort(services, TCP), anyPort(services, UDP)
-		entries := portEntries(services)
+		record.AnyTcp, record.AnyUdp = t.anyPort(TCP), t.anyPort(UDP)
+		entries := t.portEntries()
 		for i, e := range entries[:min(len(entries), addressPorts)] {
 			record.Port[i].Port, record.Port[i].Protocol, record.Port[i].Service = wirePort(e.port), uint16(e.protocol), e.service
 		}
@@ -47,13 +51,28 @@ func (g *registry) addAddresses(have *registry, size sizes, lists *ruleLists) er
 	return g.numberAddresses(have, size, records, further)
 }
 
+func (g *registry) tenants(rules []PuntRule) map[netip.Addr]tenants {
+	all := make(map[netip.Addr]tenants, len(g.services)+len(rules))
+	for _, r := range g.services {
+		t := all[r.Address]
+		t.services = append(t.services, r)
+		all[r.Address] = t
+	}
+	for _, r := range rules {
+		t := all[r.Address]
+		t.rules = append(t.rules, r)
+		all[r.Address] = t
+	}
+	return all
+}
+
 func (g *registry) numberAddresses(have *registry, size sizes, records map[netip.Addr]pipelineAddress, further map[netip.Addr][]portEntry) error {
 	wanted := make([]pipelineAddress, 0, len(records))
 	for _, record := range records {
 		wanted = append(wanted, record)
 	}
 	var err error
-	if g.addresses, err = have.addresses.assign(wanted, 1, size.Services, "services"); err != nil {
+	if g.addresses, err = have.addresses.assign(wanted, 1, size.Addresses, "services"); err != nil {
 		return err
 	}
 	g.prefixes = make(map[netip.Prefix]uint32, len(records))
@@ -68,22 +87,33 @@ func (g *registry) numberAddresses(have *registry, size sizes, records map[netip
 	return nil
 }
 
-func anyPort(services []*registered, p Protocol) uint32 {
-	for _, r := range services {
+// anyPort is whose all ports are that nobody names.
+func (t tenants) anyPort(p Protocol) uint32 {
+	for _, r := range t.services {
 		if r.Protocol == p && len(r.Ports) == 0 {
 			return r.number
+		}
+	}
+	for _, r := range t.rules {
+		if r.Protocol == p && r.Port == 0 {
+			return puntRule
 		}
 	}
 	return 0
 }
 
-// portEntries lists the ports of the services of one address in order, those of
-// fragments first.
-func portEntries(services []*registered) []portEntry {
+// portEntries lists the ports in order, those of fragments, which are never
+// punted, first.
+func (t tenants) portEntries() []portEntry {
 	var all []portEntry
+	for _, r := range t.rules {
+		if r.Port != 0 {
+			all = append(all, portEntry{r.Port, r.Protocol, puntRule})
+		}
+	}
 	for _, p := range []Protocol{TCP, UDP} {
-		fragments := anyPort(services, p)
-		for _, r := range services {
+		fragments := t.anyPort(p)
+		for _, r := range t.services {
 			if r.Protocol != p || len(r.Ports) == 0 {
 				continue
 			}
@@ -96,7 +126,7 @@ func portEntries(services []*registered) []portEntry {
 				fragments = r.number
 			}
 		}
-		if fragments != 0 && fragments != anyPort(services, p) {
+		if fragments != 0 && fragments != t.anyPort(p) {
 			all = append(all, portEntry{0, p, fragments})
 		}
 	}

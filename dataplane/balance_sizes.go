@@ -11,8 +11,10 @@ import (
 // balanceSizes are the entries of the maps of the balance lane: one each while
 // there are no services. Content gets a new number when it changes, and numbers
 // rest before they are given on, so there are twice as many as can be in use.
+// Addresses and their ports are those of punt rules, too.
 type balanceSizes struct {
-	Services     int // of services, their addresses, tables and counters
+	Services     int // of services, their tables and counters
+	Addresses    int
 	ServicePorts int
 	Backends     int // of backends and their counters
 	Flows        int
@@ -20,16 +22,21 @@ type balanceSizes struct {
 	OuterHash    bool // the map of tables is a hash
 }
 
-const leastServicePorts = 256
+const (
+	leastAddresses    = 64
+	leastServicePorts = 256
+)
 
 func wantedBalanceSizes(s State, present balanceSizes, g *registry) balanceSizes {
+	addresses, ports := addressEntries(s, present.Addresses), portSlots(s, present.ServicePorts)
 	if len(s.Services) == 0 {
-		return balanceSizes{Services: 1, ServicePorts: 1, Backends: 1, Flows: 1, FlowsLRU: 1}
+		return balanceSizes{Services: 1, Addresses: addresses, ServicePorts: ports, Backends: 1, Flows: 1, FlowsLRU: 1}
 	}
 	id, counter := g.highest()
 	return balanceSizes{
 		Services:     max(2*s.Limits.Services, int(id)) + 1,
-		ServicePorts: portSlots(s.Services, present.ServicePorts),
+		Addresses:    addresses,
+		ServicePorts: ports,
 		Backends:     max(2*s.Limits.Backends, int(counter)) + 1,
 		Flows:        flowEntries(s, TrackChanged),
 		FlowsLRU:     flowEntries(s, TrackAlways),
@@ -37,11 +44,30 @@ func wantedBalanceSizes(s State, present balanceSizes, g *registry) balanceSizes
 	}
 }
 
-// portSlots keep what the present generation has where it is enough, and leave
-// room where it is not. Each service may need one more for fragments.
-func portSlots(services []Service, present int) int {
-	need := 0
-	for _, s := range services {
+// addressEntries and portSlots keep what the present generation has where it is
+// enough, and leave room where it is not. Services have room up to their limit.
+func addressEntries(s State, present int) int {
+	need := len(s.Punt)
+	if len(s.Services) > 0 {
+		need += s.Limits.Services
+	}
+	need = 2*need + 1
+	switch {
+	case len(s.Punt) == 0: // and no more than that
+		return need
+	case need > present:
+		return max(leastAddresses, 2*need)
+	}
+	return present
+}
+
+// Each service may need one more port for fragments.
+func portSlots(state State, present int) int {
+	if len(state.Services)+len(state.Punt) == 0 {
+		return 1
+	}
+	need := len(state.Punt)
+	for _, s := range state.Services {
 		need += len(s.Ports)
 		if len(s.Ports) > 0 {
 			need++
@@ -64,7 +90,7 @@ func flowEntries(s State, t Tracking) int {
 // set gives the maps their sizes.
 func (b balanceSizes) set(spec *ebpf.CollectionSpec) {
 	for name, entries := range map[string]int{
-		"addresses":        b.Services,
+		"addresses":        b.Addresses,
 		"services":         b.Services,
 		"service_notes":    b.Services,
 		"tables":           b.Services,

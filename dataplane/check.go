@@ -34,6 +34,9 @@ func (s State) check() error {
 	if err := s.checkServices(); err != nil {
 		return err
 	}
+	if err := s.checkPunt(); err != nil {
+		return err
+	}
 	return checkClasses(s.Classes, s.Limits)
 }
 

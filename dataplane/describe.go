@@ -22,6 +22,7 @@ func describe(before, after State, changed []netip.Prefix, links map[string]*por
 		lines = append(lines, fmt.Sprintf("mss-clamp: %d rules, were %d", len(after.MSS), len(before.MSS)))
 	}
 	lines = append(lines, describeOptions(before.Options, after.Options)...)
+	lines = append(lines, describePunt(before.Punt, after.Punt)...)
 	return append(lines, describeLimits(before.Limits, after.Limits)...)
 }
 
@@ -40,6 +41,32 @@ func describeOptions(before, after Options) []string {
 			lines = append(lines, fmt.Sprintf("%s: %t", o.name, o.is))
 		}
 	}
+	return lines
+}
+
+func describePunt(before, after []PuntRule) []string {
+	var lines []string
+	old := make(map[string]PuntRule, len(before))
+	for _, r := range before {
+		old[r.Name] = r
+	}
+	for _, r := range after {
+		was, had := old[r.Name]
+		switch {
+		case !had:
+			lines = append(lines, fmt.Sprintf("+ punt rule %s (%v)", r.Name, r.claim()))
+		case was != r:
+			lines = append(lines, fmt.Sprintf("~ punt rule %s: %v, was %v", r.Name, r.claim(), was.claim()))
+		}
+		delete(old, r.Name)
+	}
+	for name := range old {
+		lines = append(lines, "- punt rule "+name)
+	}
+	if len(lines) > mostListed {
+		return []string{fmt.Sprintf("punt rules: %d changed", len(lines))}
+	}
+	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(a[2:], b[2:]) }) // by name
 	return lines
 }
 

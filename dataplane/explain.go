@@ -14,7 +14,7 @@ import (
 
 // Explanation is what the pipeline decides about one frame, and why.
 type Explanation struct {
-	Verdict         string // "pass", "drop", "redirect", "tx" (back out of the ingress) or "aborted"
+	Verdict         string // "pass", "drop", "redirect" (to an egress, or to a socket), "tx" (back out of the ingress) or "aborted"
 	Reason          Reason
 	Stages          []Stage // in order; the last one decided
 	Ingress, Egress int     // L3 ifindexes, 0 where it did not come to that
@@ -40,8 +40,8 @@ type twin struct {
 var ownMaps = map[string]bool{"counters": true, "scratches": true, "programs": true, ".data.trace": true, ".rodata": true,
 	"service_counters": true, "backend_counters": true}
 
-// Explain runs a frame that would come in by the port with this ifindex through
-// a twin of the live programs, with the live tables. It disturbs nothing and
+// Explain runs a frame that would come in by queue 0 of the port with this ifindex
+// through a twin of the live programs, with the live tables. It disturbs nothing and
 // counts nowhere. The frame is left alone.
 func (d *Dataplane) Explain(ifindex int, frame []byte) (Explanation, error) {
 	d.mu.Lock()
@@ -145,7 +145,7 @@ func explanation(action uint32, trace pipelineTrace, b balanceNotes, out []byte)
 	case trace.Fib == 0:
 		e.Egress = int(trace.Egress)
 	}
-	if e.Verdict == "redirect" || e.Verdict == "tx" {
+	if (e.Verdict == "redirect" || e.Verdict == "tx") && e.Reason != Punted {
 		e.Output = out
 	}
 	if trace.Stage == uint32(len(stageOrder)-1) {

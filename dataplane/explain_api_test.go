@@ -117,18 +117,18 @@ func TestExplainFollowsApply(t *testing.T) {
 			t.Errorf("%v by %v, want %s by %v", e.Reason, names, reason, stages)
 		}
 	}
-	want("forward", "parse", "own", "balance", "admit", "route", "finalize")
+	want("forward", "parse", "own", "punt", "balance", "admit", "route", "finalize")
 	s := r.state
 	s.Options.DryRun = true
 	r.apply(s)
-	want("dry_run", "parse", "own", "balance", "admit", "route")
+	want("dry_run", "parse", "own", "punt", "balance", "admit", "route")
 	s.Options.Policy4 = true
 	s.Limits.Ifindex = 1000 // another generation
 	r.apply(s)
-	want("pass_policy", "parse", "own", "balance", "admit")
+	want("pass_policy", "parse", "own", "punt", "balance", "admit")
 	s.Classes = nil
 	r.apply(s)
-	want("pass_no_match", "parse", "own", "balance", "admit")
+	want("pass_no_match", "parse", "own", "punt", "balance", "admit")
 	s.L3 = nil
 	r.apply(s)
 	want("pass_not_ours", "parse", "own")

@@ -8,7 +8,7 @@ import (
 )
 
 // stageOrder names enum stage of bpf/abi.h.
-var stageOrder = []string{"parse", "own", "balance", "admit", "route", "finalize"}
+var stageOrder = []string{"parse", "own", "punt", "balance", "admit", "route", "finalize"}
 
 // stageTexts tells what each stage found, up to the one that decided. A packet
 // for a service goes past admit and route.
@@ -28,6 +28,8 @@ func stageTexts(t pipelineTrace, b balanceNotes) []Stage {
 
 func detail(stage string, t pipelineTrace, b balanceNotes) string {
 	switch stage {
+	case "punt":
+		return puntText(t)
 	case "balance":
 		return balanceText(t, b)
 	case "own":
@@ -46,6 +48,19 @@ func detail(stage string, t pipelineTrace, b balanceNotes) string {
 		return text + ")"
 	}
 	return ""
+}
+
+// puntText tells of the queue that Explain pretends; it is empty for packets of no
+// rule.
+func puntText(t pipelineTrace) string {
+	switch Reason(t.Reason) {
+	case Punted:
+		return fmt.Sprintf("(a punt rule; queue %d has a socket)", t.Queue)
+	case PassNoSocket:
+		return fmt.Sprintf("(a punt rule; queue %d has no socket)", t.Queue)
+	default:
+		return ""
+	}
 }
 
 // fibAnswers are the names of the helper's answers, BPF_FIB_LKUP_RET_…

@@ -17,7 +17,7 @@ func (im *image) addServices(s State, present *image, size sizes, now time.Durat
 	if err != nil {
 		return err
 	}
-	if err := next.addAddresses(&present.registry, size, im.lists); err != nil {
+	if err := next.addAddresses(&present.registry, s.Punt, size, im.lists); err != nil {
 		return err
 	}
 	if changed != nil { // it stays so, even if there is none: nil would be all

@@ -195,7 +195,7 @@ type pipelinePort struct {
 type pipelinePortCounters struct {
 	_        structs.HostLayout
 	Received pipelineCounter
-	Reasons  [39]pipelineCounter
+	Reasons  [41]pipelineCounter
 }
 
 type pipelinePrefixBlock struct {
@@ -223,40 +223,42 @@ const (
 	pipelineReasonPassNotIp           pipelineReason = 3
 	pipelineReasonPassNotOurs         pipelineReason = 4
 	pipelineReasonPassHeader          pipelineReason = 5
-	pipelineReasonDropHeader          pipelineReason = 6
-	pipelineReasonDropFragment        pipelineReason = 7
-	pipelineReasonDropNoBackend       pipelineReason = 8
-	pipelineReasonDropTtl             pipelineReason = 9
-	pipelineReasonDropNoNeighbour     pipelineReason = 10
-	pipelineReasonDropTooBig          pipelineReason = 11
-	pipelineReasonPassFragment        pipelineReason = 12
-	pipelineReasonPassNdp             pipelineReason = 13
-	pipelineReasonPassAddress         pipelineReason = 14
-	pipelineReasonPassLocal           pipelineReason = 15
-	pipelineReasonPassTtl             pipelineReason = 16
-	pipelineReasonPassNoMatch         pipelineReason = 17
-	pipelineReasonDropBlocked         pipelineReason = 18
-	pipelineReasonDryRunBlock         pipelineReason = 19
-	pipelineReasonPassException       pipelineReason = 20
-	pipelineReasonPassPolicy          pipelineReason = 21
-	pipelineReasonPassRpf             pipelineReason = 22
-	pipelineReasonPassNotForwarding   pipelineReason = 23
-	pipelineReasonDropBlackhole       pipelineReason = 24
-	pipelineReasonPassUnreachable     pipelineReason = 25
-	pipelineReasonPassNoRoute         pipelineReason = 26
-	pipelineReasonPassNoNeighbour     pipelineReason = 27
-	pipelineReasonPassMtu             pipelineReason = 28
-	pipelineReasonPassFibError        pipelineReason = 29
-	pipelineReasonPassHairpin         pipelineReason = 30
-	pipelineReasonPassNotRedirectable pipelineReason = 31
-	pipelineReasonDryRun              pipelineReason = 32
-	pipelineReasonPassNoFinalize      pipelineReason = 33
-	pipelineReasonDropNoFinalize      pipelineReason = 34
-	pipelineReasonPassNoHeadroom      pipelineReason = 35
-	pipelineReasonDropEmit            pipelineReason = 36
-	pipelineReasonForward             pipelineReason = 37
-	pipelineReasonBalance             pipelineReason = 38
-	pipelineReasonREASONS             pipelineReason = 39
+	pipelineReasonPunt                pipelineReason = 6
+	pipelineReasonPassNoSocket        pipelineReason = 7
+	pipelineReasonDropHeader          pipelineReason = 8
+	pipelineReasonDropFragment        pipelineReason = 9
+	pipelineReasonDropNoBackend       pipelineReason = 10
+	pipelineReasonDropTtl             pipelineReason = 11
+	pipelineReasonDropNoNeighbour     pipelineReason = 12
+	pipelineReasonDropTooBig          pipelineReason = 13
+	pipelineReasonPassFragment        pipelineReason = 14
+	pipelineReasonPassNdp             pipelineReason = 15
+	pipelineReasonPassAddress         pipelineReason = 16
+	pipelineReasonPassLocal           pipelineReason = 17
+	pipelineReasonPassTtl             pipelineReason = 18
+	pipelineReasonPassNoMatch         pipelineReason = 19
+	pipelineReasonDropBlocked         pipelineReason = 20
+	pipelineReasonDryRunBlock         pipelineReason = 21
+	pipelineReasonPassException       pipelineReason = 22
+	pipelineReasonPassPolicy          pipelineReason = 23
+	pipelineReasonPassRpf             pipelineReason = 24
+	pipelineReasonPassNotForwarding   pipelineReason = 25
+	pipelineReasonDropBlackhole       pipelineReason = 26
+	pipelineReasonPassUnreachable     pipelineReason = 27
+	pipelineReasonPassNoRoute         pipelineReason = 28
+	pipelineReasonPassNoNeighbour     pipelineReason = 29
+	pipelineReasonPassMtu             pipelineReason = 30
+	pipelineReasonPassFibError        pipelineReason = 31
+	pipelineReasonPassHairpin         pipelineReason = 32
+	pipelineReasonPassNotRedirectable pipelineReason = 33
+	pipelineReasonDryRun              pipelineReason = 34
+	pipelineReasonPassNoFinalize      pipelineReason = 35
+	pipelineReasonDropNoFinalize      pipelineReason = 36
+	pipelineReasonPassNoHeadroom      pipelineReason = 37
+	pipelineReasonDropEmit            pipelineReason = 38
+	pipelineReasonForward             pipelineReason = 39
+	pipelineReasonBalance             pipelineReason = 40
+	pipelineReasonREASONS             pipelineReason = 41
 )
 
 type pipelineScratch struct {
@@ -382,6 +384,7 @@ type pipelineTrace struct {
 	Reason      uint32
 	Stage       uint32
 	Ingress     uint32
+	Queue       uint32
 	L3          uint32
 	Source      uint32
 	Destination uint32
@@ -428,11 +431,13 @@ const (
 	pipelineMapServiceNotes    = "service_notes"
 	pipelineMapServicePorts    = "service_ports"
 	pipelineMapServices        = "services"
+	pipelineMapSockets         = "sockets"
 	pipelineMapTables          = "tables"
 	pipelineMapTxDevices       = "tx_devices"
 	pipelineMapVlans           = "vlans"
 	pipelineProgDecide         = "decide"
 	pipelineProgFinalize       = "finalize"
+	pipelineProgFindSocket     = "find_socket"
 	pipelineVarClock           = "clock"
 	pipelineVarExplain         = "explain"
 	pipelineVarExported        = "exported"
@@ -485,8 +490,9 @@ type pipelineSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type pipelineProgramSpecs struct {
-	Decide   *ebpf.ProgramSpec `ebpf:"decide"`
-	Finalize *ebpf.ProgramSpec `ebpf:"finalize"`
+	Decide     *ebpf.ProgramSpec `ebpf:"decide"`
+	Finalize   *ebpf.ProgramSpec `ebpf:"finalize"`
+	FindSocket *ebpf.ProgramSpec `ebpf:"find_socket"`
 }
 
 // pipelineMapSpecs contains maps before they are loaded into the kernel.
@@ -511,6 +517,7 @@ type pipelineMapSpecs struct {
 	ServiceNotes    *ebpf.MapSpec `ebpf:"service_notes"`
 	ServicePorts    *ebpf.MapSpec `ebpf:"service_ports"`
 	Services        *ebpf.MapSpec `ebpf:"services"`
+	Sockets         *ebpf.MapSpec `ebpf:"sockets"`
 	Tables          *ebpf.MapSpec `ebpf:"tables"`
 	TxDevices       *ebpf.MapSpec `ebpf:"tx_devices"`
 	Vlans           *ebpf.MapSpec `ebpf:"vlans"`
@@ -568,6 +575,7 @@ type pipelineMaps struct {
 	ServiceNotes    *ebpf.Map `ebpf:"service_notes"`
 	ServicePorts    *ebpf.Map `ebpf:"service_ports"`
 	Services        *ebpf.Map `ebpf:"services"`
+	Sockets         *ebpf.Map `ebpf:"sockets"`
 	Tables          *ebpf.Map `ebpf:"tables"`
 	TxDevices       *ebpf.Map `ebpf:"tx_devices"`
 	Vlans           *ebpf.Map `ebpf:"vlans"`
@@ -593,6 +601,7 @@ func (m *pipelineMaps) Close() error {
 		m.ServiceNotes,
 		m.ServicePorts,
 		m.Services,
+		m.Sockets,
 		m.Tables,
 		m.TxDevices,
 		m.Vlans,
@@ -617,14 +626,16 @@ type pipelineVariables struct {
 //
 // It can be passed to loadPipelineObjects or ebpf.CollectionSpec.LoadAndAssign.
 type pipelinePrograms struct {
-	Decide   *ebpf.Program `ebpf:"decide"`
-	Finalize *ebpf.Program `ebpf:"finalize"`
+	Decide     *ebpf.Program `ebpf:"decide"`
+	Finalize   *ebpf.Program `ebpf:"finalize"`
+	FindSocket *ebpf.Program `ebpf:"find_socket"`
 }
 
 func (p *pipelinePrograms) Close() error {
 	return _PipelineClose(
 		p.Decide,
 		p.Finalize,
+		p.FindSocket,
 	)
 }
 

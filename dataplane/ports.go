@@ -88,6 +88,9 @@ func (d *Dataplane) replace(t *transaction, p Port, s State, want *image) error 
 		}
 	}
 	err := t.do("attaching "+p.Name, func() error {
+		if err := d.forgetSockets(p, want.numbers.slots[p.Name]); err != nil {
+			return err
+		}
 		l, err := attach(d.root, p, d.gen.decide())
 		if err == nil {
 			d.links[p.Name] = l

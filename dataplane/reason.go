@@ -16,9 +16,11 @@ type Reason uint32
 
 // The reasons that Go code asks for by name; Reasons lists all of them.
 const (
-	Forward     = Reason(pipelineReasonForward)
-	Balanced    = Reason(pipelineReasonBalance)
-	PassNoMatch = Reason(pipelineReasonPassNoMatch)
+	Forward      = Reason(pipelineReasonForward)
+	Balanced     = Reason(pipelineReasonBalance)
+	Punted       = Reason(pipelineReasonPunt)
+	PassNoSocket = Reason(pipelineReasonPassNoSocket)
+	PassNoMatch  = Reason(pipelineReasonPassNoMatch)
 )
 
 // reasonNames reads the enumerators from the object's own type information.
@@ -67,10 +69,10 @@ func (r Reason) String() string {
 }
 
 // Verdict is what the reason means for the frame: "pass", "drop" or "redirect",
-// which is to be sent on, be it by the port that it came in by.
+// which is to be sent on, be it by the port that it came in by, or to go to a socket.
 func (r Reason) Verdict() string {
 	switch {
-	case r == Forward || r == Balanced:
+	case r == Forward || r == Balanced || r == Punted:
 		return "redirect"
 	case strings.HasPrefix(r.String(), "drop_"):
 		return "drop"

@@ -128,15 +128,15 @@ func closeMaps(maps map[string]*ebpf.Map) {
 	}
 }
 
-// numberedImage keeps the numbers of the counters if next shares them. Where
-// those of ports that have gone leave no room, it gets counters of its own.
+// numberedImage keeps the numbers of counters and sockets if next shares them. Where
+// those of ports that have gone leave no room, it gets some of its own.
 func (d *Dataplane) numberedImage(s State, size sizes, next *successor, r registry) (*image, error) {
-	if next.shares["counters"] {
+	if next.shares["counters"] || next.shares["sockets"] {
 		im, err := newImage(s, &image{numbers: numbers{slots: d.manifest.Slots}, registry: r}, size, d.clock(), nil)
 		if err == nil {
 			return im, nil
 		}
-		next.shares["counters"] = false
+		next.shares["counters"], next.shares["sockets"] = false, false
 	}
 	return newImage(s, &image{registry: r}, size, d.clock(), nil)
 }

@@ -303,12 +303,12 @@ func checkRan(t *testing.T, program string, row row, got Ran) {
 // checkStages checks that an explanation tells of each stage up to the last.
 func checkStages(t *testing.T, stage string, row row, e Explanation) {
 	t.Helper()
-	order := []string{"parse", "own", "balance", "admit", "route", "finalize"}
+	order := []string{"parse", "own", "punt", "balance", "admit", "route", "finalize"}
 	switch {
 	case stage == "balance" && strings.HasPrefix(row.reason, "pass_"): // for no service: another stage's
 		stage = e.Stages[len(e.Stages)-1].Name
 	case stage == "balance" || e.Service != "":
-		order = []string{"parse", "own", "balance", "finalize"}
+		order = []string{"parse", "own", "punt", "balance", "finalize"}
 	}
 	if row.out != nil {
 		stage = "finalize"

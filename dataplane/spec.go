@@ -99,6 +99,7 @@ func pipelineSpec(s sizes, twin bool) (*ebpf.CollectionSpec, error) {
 		"egresses":   s.Ifindex + 1,
 		"tx_devices": s.L3Interfaces,
 		"counters":   s.Interfaces,
+		"sockets":    s.Interfaces * PuntQueues,
 
 		"prefix_shortcuts": s.shortcuts(),
 	} {
@@ -131,7 +132,7 @@ const vlanBlocks = 16 // VLAN_BLOCKS in bpf/abi.h
 
 // stateMaps hold what can't be rebuilt from a State; a new generation takes
 // them over where their layout is equal.
-var stateMaps = []string{"counters", "flows", "flows_lru", "service_counters", "backend_counters"}
+var stateMaps = []string{"counters", "sockets", "flows", "flows_lru", "service_counters", "backend_counters"}
 
 // mapHash tells whether a map of another generation can be used for spec.
 func mapHash(spec *ebpf.MapSpec) string {

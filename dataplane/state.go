@@ -24,6 +24,8 @@ type State struct {
 	// ResizeNow makes a new table size, seed or affinity hold at once, which
 	// moves flows. Otherwise flows are recorded for Settle before it does.
 	ResizeNow bool
+
+	Punt []PuntRule
 }
 
 // Port is a device to whose ingress the program is attached.

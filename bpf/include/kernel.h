@@ -44,6 +44,7 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_DEVMAP = 14,
+	BPF_MAP_TYPE_XSKMAP = 17,
 };
 
 #define BPF_F_MMAPABLE (1u << 10)
@@ -69,6 +70,11 @@ struct xdp_md {
 
 struct bpf_raw_tracepoint_args {
 	__u64 args[0];
+};
+
+/* What the look-up of an AF_XDP socket finds. */
+struct bpf_xdp_sock {
+	__u32 queue_id;
 };
 
 /* bpf_devmap_val without its program. */

@@ -23,13 +23,13 @@ type Model struct {
 	NoFinalize bool // the tail call finds no program
 }
 
-// notModelled are the other faults of finalize, and what comes of services.
+// notModelled are the other faults of finalize, and what comes of services and punt rules.
 var notModelled = []string{
-	"pass_no_headroom", "drop_emit",
+	"pass_no_headroom", "drop_emit", "punt", "pass_no_socket",
 	"balance", "drop_header", "drop_fragment", "drop_no_backend", "drop_ttl", "drop_no_neighbour", "drop_too_big", "drop_no_finalize",
 }
 
-// Has says whether the model ever decides with a reason: it has no services, and
+// Has says whether the model ever decides with a reason: it has no services or rules, and
 // no faults of finalize but that of Model.NoFinalize.
 func Has(reason string) bool { return !slices.Contains(notModelled, reason) }
 
