@@ -24,6 +24,9 @@ import (
 // patience is how long a client waits for an answer.
 const patience = 10 * time.Second
 
+// stamp is how the daemon's log has the time.
+const stamp = "15:04:05.000"
+
 // flow is one connection. Not safe for concurrent use, but for answers.
 type flow struct {
 	service service
@@ -100,10 +103,11 @@ type crowd struct {
 	closed bool
 
 	mu       sync.Mutex
-	dead     string          // a server that may break its flows
-	gaps     bool            // and that may lose flows that come
-	broken   map[*flow]error // all that broke
-	epoch    int
+	dead     string                    // a server that may break its flows
+	gaps     bool                      // new flows may fail,
+	seen     int                       // and those that came before this epoch
+	broken   map[*flow]error           // all that broke
+	epoch    int                       // of new flows
 	arrivals map[string]map[string]int // service → server → those of this epoch
 }
 
@@ -164,7 +168,7 @@ func (c *crowd) broke(f *flow, err error) {
 	}
 	c.broken[f] = err
 	if f.server != c.dead {
-		c.t.Errorf("a flow broke: %v: %v", f, err)
+		c.t.Errorf("%s a flow broke: %v: %v", time.Now().UTC().Format(stamp), f, err)
 	}
 }
 
@@ -190,8 +194,9 @@ func (c *crowd) arrived(s service, f *flow, err error, epoch int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case err != nil && !c.gaps:
-		c.t.Errorf("a new flow to %s: %v", s.name, err)
+	case err != nil && (c.gaps || epoch < c.seen):
+	case err != nil:
+		c.t.Errorf("%s a new flow to %s: %v", time.Now().UTC().Format(stamp), s.name, err)
 	case err == nil && epoch == c.epoch:
 		if c.arrivals[s.name] == nil {
 			c.arrivals[s.name] = map[string]int{}
@@ -264,6 +269,36 @@ func (c *crowd) arrivedAt(enough int) (servers []string, few error) {
 	}
 	slices.Sort(servers)
 	return slices.Compact(servers), few
+}
+
+// gap lets new flows fail, until the function that it returns is called and for
+// those that began before.
+func (c *crowd) gap() (end func()) {
+	set := func(open bool) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.epoch++
+		c.gaps, c.seen = open, c.epoch
+	}
+	set(true)
+	return func() { set(false) }
+}
+
+// lose lets a server break its flows.
+func (c *crowd) lose(server string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dead = server
+}
+
+// on counts the flows to a server that have not broken.
+func (c *crowd) on(server string) (n int) {
+	for _, f := range c.flows {
+		if f.server == server && c.lives(f) {
+			n++
+		}
+	}
+	return n
 }
 
 // leave ends all flows.

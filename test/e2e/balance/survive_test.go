@@ -3,10 +3,11 @@
 package balance
 
 import (
+	"fmt"
 	"syscall"
 	"testing"
-	"time"
 
+	"clearway/internal/control"
 	"clearway/internal/testkit"
 )
 
@@ -17,13 +18,14 @@ type star struct {
 	crowd   *crowd
 }
 
-// newStar starts a balancer for all services.
-func newStar(t *testing.T, c settings) *star {
+// newStar starts a balancer, and clients of all its services.
+func newStar(t *testing.T, c settings, flows int) *star {
 	t.Helper()
 	n := newNetwork(t, "lb1", "client", "s1", "s2", "s3", "s4", "s5", "s6")
 	n.route("lb1", "client")
 	s := &star{servers: n.newServers(c.services, "s1", "s2", "s3", "s4", "s5", "s6"), balancer: n.newBalancer("lb1")}
 	s.run(c)
+	s.crowd = s.newCrowd("client", testkit.Rand(t), flows, c.services)
 	return s
 }
 
@@ -42,10 +44,8 @@ func starSettings() settings {
 // go on, and new ones find a server.
 func TestConnectionsGoOn(t *testing.T) {
 	c := starSettings()
-	s := newStar(t, c)
-	s.crowd = s.newCrowd("client", testkit.Rand(t), 40, c.services)
-	all := []string{"s1", "s2", "s3", "s4", "s5"}
-	s.crowd.newcomers("at first", all...)
+	s := newStar(t, c, 40)
+	s.crowd.newcomers("at first", "s1", "s2", "s3", "s4", "s5")
 	s.restart(syscall.SIGTERM)
 
 	s.order("drain", "s1")
@@ -54,7 +54,36 @@ func TestConnectionsGoOn(t *testing.T) {
 	s.restart(syscall.SIGKILL)
 	s.crowd.newcomers("while s1 still drains", "s2", "s3", "s4", "s5")
 
-	time.Sleep(time.Second)
+	c.servers = append(equal("s6"), member{"s1", 1}, member{"s2", 3}, member{"s3", 1}, member{"s4", 2}, member{"s5", 1})
+	s.reload(c)
+	s.await("active", "s6")
+	s.crowd.everyone("when s6 is there")
+	s.crowd.newcomers("when s6 is there", "s2", "s3", "s4", "s5", "s6")
+
+	c.limits = "{flows: 16384, services: 100, backends: 1000}"
+	s.upgrade(func() { s.reload(c) })
+
+	s.servers["s2"].sick.Store(true)
+	s.await("down", "s2")
+	s.crowd.newcomers("while s2 is down", "s3", "s4", "s5", "s6")
+	c.limits = "{flows: 16384, interfaces: 100}"
+	s.write(c)
+	s.upgrade(func() { s.restart(syscall.SIGTERM) })
+	s.crowd.newcomers("while s2 is still down", "s3", "s4", "s5", "s6")
+
+	s.servers["s2"].sick.Store(false)
+	s.await("active", "s2")
+	s.order("none", "s1")
+	s.crowd.newcomers("when all are back", "s1", "s2", "s3", "s4", "s5", "s6")
+
+	s.moreRecords(&c)
+	c.size = 509
+	s.reload(c)
+	s.restart(syscall.SIGKILL)
+	s.settled(509)
+	s.crowd.everyone("with larger tables")
+	s.nothingDropped()
+	s.lose("s3", c)
 }
 
 // restart ends the daemon and starts it anew, with traffic at each moment.
@@ -64,4 +93,82 @@ func (s *star) restart(signal syscall.Signal) {
 	s.crowd.everyone("without a daemon")
 	s.start()
 	s.crowd.everyone("after the start")
+}
+
+// upgrade does what must make a new generation.
+func (s *star) upgrade(do func()) {
+	s.t.Helper()
+	before := s.generation()
+	do()
+	if now := s.generation(); now <= before {
+		s.t.Errorf("the generation went from %d to %d", before, now)
+	}
+	s.crowd.everyone("in a new generation")
+}
+
+// moreRecords changes the size of the map of records, which are copied to another
+// one. Flows that come at that moment, and belong to a slot that moves, are
+// recorded too late for the copy; all others go on.
+func (s *star) moreRecords(c *settings) {
+	s.t.Helper()
+	end := s.crowd.gap()
+	c.limits = "{flows: 20000}"
+	s.upgrade(func() { s.reload(*c) })
+	end()
+}
+
+// settled waits until tables have a size, and nothing is under way in those that
+// don't record all flows anyway.
+func (s *star) settled(size int) {
+	s.t.Helper()
+	s.within(patience, func() error {
+		for _, service := range s.services() {
+			if moving := service.Slots.Moving > 0 || service.Resizing; moving || service.TableSize != size {
+				return fmt.Errorf("%s has %d slots, want %d, and %+v", service.Name, service.TableSize, size, service.Slots)
+			}
+		}
+		return nil
+	})
+}
+
+// lose takes a server from the net without a word. Its flows end once it is given
+// up, those of others go on, and new ones find the others as soon as it is seen.
+func (s *star) lose(server string, c settings) {
+	s.t.Helper()
+	c.downGrace = "1s"
+	s.reload(c)
+	s.crowd.everyone("before " + server + " is lost")
+	s.crowd.lose(server)
+	found := s.crowd.gap()
+	s.must(s.Host(server).SetUp("eth0", false))
+	s.await("down", server)
+	found()
+	s.crowd.newcomers("without "+server, without(names(c.servers), server)...)
+	s.within(patience, func() error {
+		if on := s.crowd.on(server); on > 0 {
+			return fmt.Errorf("%d flows are still open to %s, which is lost", on, server)
+		}
+		return nil
+	})
+	s.crowd.everyone("without " + server)
+}
+
+func without(names []string, name string) (left []string) {
+	for _, n := range names {
+		if n != name {
+			left = append(left, n)
+		}
+	}
+	return left
+}
+
+// nothingDropped checks that all packets of services went to backends, and that
+// there was room for all that had to be recorded.
+func (b *balancer) nothingDropped() {
+	b.t.Helper()
+	for _, s := range b.services() {
+		if s.Dropped != (control.Counter{}) || s.TrackFull != 0 || s.Recorded == 0 {
+			b.t.Errorf("%s dropped %d packets, recorded %d flows, had no room for %d", s.Name, s.Dropped.Packets, s.Recorded, s.TrackFull)
+		}
+	}
 }
