@@ -182,6 +182,31 @@ func (b *balancer) backend(s control.Service, server string) control.Backend {
 	return control.Backend{}
 }
 
+// settled waits until tables have a size, and nothing is under way in those that
+// don't record all flows anyway.
+func (b *balancer) settled(size int) {
+	b.t.Helper()
+	b.within(patience, func() error {
+		for _, service := range b.services() {
+			if moving := service.Slots.Moving > 0 || service.Resizing; moving || service.TableSize != size {
+				return fmt.Errorf("%s has %d slots, want %d, and %+v", service.Name, service.TableSize, size, service.Slots)
+			}
+		}
+		return nil
+	})
+}
+
+// nothingDropped checks that all packets of services went to backends, and that
+// there was room for all that had to be recorded.
+func (b *balancer) nothingDropped() {
+	b.t.Helper()
+	for _, s := range b.services() {
+		if s.Dropped != (control.Counter{}) || s.TrackFull != 0 {
+			b.t.Errorf("%s dropped %d packets, and had no room to record %d flows", s.Name, s.Dropped.Packets, s.TrackFull)
+		}
+	}
+}
+
 func (b *balancer) generation() int {
 	b.t.Helper()
 	status, err := b.client.Status(b.t.Context())

@@ -7,7 +7,6 @@ import (
 	"syscall"
 	"testing"
 
-	"clearway/internal/control"
 	"clearway/internal/testkit"
 )
 
@@ -117,20 +116,6 @@ func (s *star) moreRecords(c *settings) {
 	end()
 }
 
-// settled waits until tables have a size, and nothing is under way in those that
-// don't record all flows anyway.
-func (s *star) settled(size int) {
-	s.t.Helper()
-	s.within(patience, func() error {
-		for _, service := range s.services() {
-			if moving := service.Slots.Moving > 0 || service.Resizing; moving || service.TableSize != size {
-				return fmt.Errorf("%s has %d slots, want %d, and %+v", service.Name, service.TableSize, size, service.Slots)
-			}
-		}
-		return nil
-	})
-}
-
 // lose takes a server from the net without a word. Its flows end once it is given
 // up, those of others go on, and new ones find the others as soon as it is seen.
 func (s *star) lose(server string, c settings) {
@@ -160,15 +145,4 @@ func without(names []string, name string) (left []string) {
 		}
 	}
 	return left
-}
-
-// nothingDropped checks that all packets of services went to backends, and that
-// there was room for all that had to be recorded.
-func (b *balancer) nothingDropped() {
-	b.t.Helper()
-	for _, s := range b.services() {
-		if s.Dropped != (control.Counter{}) || s.TrackFull != 0 || s.Recorded == 0 {
-			b.t.Errorf("%s dropped %d packets, recorded %d flows, had no room for %d", s.Name, s.Dropped.Packets, s.Recorded, s.TrackFull)
-		}
-	}
 }
