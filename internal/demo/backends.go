@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
-	"strconv"
 
 	"clearway/internal/control"
 )
@@ -35,39 +33,6 @@ func (f *farm) backend(ctx context.Context, s *webServer) (control.Backend, erro
 	return control.Backend{}, err
 }
 
-// condition is how visitors are.
-type condition struct {
-	on     int     // they go on, or have left by themselves
-	ended  int     // their server was killed
-	broken []error // though their server lives
-}
-
-func (c condition) all() int { return c.on + c.ended + len(c.broken) }
-
-// sort tells of visitors how they are.
-func (f *farm) sort(visitors []*visitor) (c condition) {
-	for _, v := range visitors {
-		switch {
-		case !v.broke():
-			c.on++
-		case f.isKilled(v.server):
-			c.ended++
-		default:
-			c.broken = append(c.broken, fmt.Errorf("%s with %s: %w", v.conn.LocalAddr(), v.server, v.err))
-		}
-	}
-	return c
-}
-
-func (f *farm) isKilled(server string) bool {
-	for _, s := range f.servers {
-		if s.name == server {
-			return s.killed.Load()
-		}
-	}
-	return false
-}
-
 // showBackends prints who served what, and fails if a connection broke.
 func (f *farm) showBackends(ctx context.Context) error {
 	fmt.Fprintln(f.out, "\nWho served what:")
@@ -80,7 +45,7 @@ func (f *farm) showBackends(ctx context.Context) error {
 			return err
 		}
 		mine, requests := f.visitorsOf(s)
-		c := f.sort(mine)
+		c := conditionOf(mine)
 		broke := fmt.Sprint(len(c.broken))
 		if s.killed.Load() {
 			broke = fmt.Sprintf("%d ended with it", c.ended)
@@ -110,7 +75,7 @@ func (f *farm) sum(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c := f.sort(f.crowd.visitors)
+	c := conditionOf(f.crowd.visitors)
 	fmt.Fprintf(f.out, "\n%d TCP connections. %d established ones on living backends broke; %d ended with the backend that was killed.\n",
 		c.all(), len(c.broken), c.ended)
 	if n := len(c.broken); n > 0 {
@@ -121,27 +86,4 @@ func (f *farm) sum(ctx context.Context) error {
 		return fmt.Errorf("%d packets to the service were dropped", n)
 	}
 	return nil
-}
-
-var slotsMove = regexp.MustCompile(`(\d+) of (\d+) slots move`)
-
-// slotsMoved says how many slots the daemon has moved, of how many.
-func slotsMoved(said []string) (string, error) {
-	var moved, slots int
-	for _, line := range said {
-		if m := slotsMove.FindStringSubmatch(line); m != nil {
-			n, err := strconv.Atoi(m[1])
-			if err != nil {
-				return "", err
-			}
-			if slots, err = strconv.Atoi(m[2]); err != nil {
-				return "", err
-			}
-			moved += n
-		}
-	}
-	if slots == 0 {
-		return "–", nil
-	}
-	return fmt.Sprintf("%d of %d (%.1f %%)", moved, slots, 100*float64(moved)/float64(slots)), nil
 }

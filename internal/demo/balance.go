@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"clearway/internal/topo"
@@ -21,12 +22,12 @@ var serviceAt = netip.MustParseAddrPort("203.0.113.10:80")
 
 var balanceLane = lane{
 	name: "balance",
-	picture: `Clearway, the balance lane: a service on several HTTP servers, packed as IP in IP, answered straight to the client
+	picture: `Clearway, the balance lane: a router that spreads the connections to 203.0.113.10 over HTTP servers
 
-                       ┌ eth1 ── server1   10.0.1.2
-  client ── eth0 [router] eth2 ── server2   10.0.2.2    each has the service address, 203.0.113.10,
-  192.0.2.2            ├ eth3 ── server3   10.0.3.2    and takes what comes in a tunnel apart
-                       └ eth4 ── server4   10.0.4.2
+  client ──── eth0 [router] eth1 ──── server1    10.0.1.2    each has the service's address on lo, takes apart what
+  192.0.2.2                 eth2 ──── server2    10.0.2.2    comes as IP in IP, and answers the client straight, by the
+                            eth3 ──── server3    10.0.3.2    forward lane
+                            eth4 ──── server4    10.0.4.2    … and is not in the service at first
 
 `,
 	lab:    func() *topo.Lab { return topo.Farm(farmServers) },
@@ -64,7 +65,8 @@ type farm struct {
 }
 
 func playBalance(ctx context.Context, s *stage) (err error) {
-	f := &farm{stage: s, crowd: newCrowd(s.lab.Host("client"))}
+	f := &farm{stage: s}
+	f.crowd = newCrowd(s.lab.Host("client"), f.killed)
 	defer func() { err = errors.Join(err, f.close()) }()
 	for n := 1; n <= farmServers; n++ {
 		server, err := startWebServer(ctx, s.lab.Host(topo.FarmServer(n)), topo.FarmAddress(n))
@@ -73,11 +75,16 @@ func playBalance(ctx context.Context, s *stage) (err error) {
 		}
 		f.servers = append(f.servers, server)
 	}
-	if err := f.playActs(ctx); err != nil {
-		return err
+	failed := f.playActs(ctx)
+	if ctx.Err() != nil {
+		return failed
 	}
 	f.crowd.leave()
-	return errors.Join(f.showBackends(ctx), s.totals(ctx))
+	return errors.Join(failed, f.showBackends(ctx), s.totals(ctx))
+}
+
+func (f *farm) killed(server string) bool {
+	return slices.ContainsFunc(f.servers, func(s *webServer) bool { return s.name == server && s.killed.Load() })
 }
 
 // close ends all connections and servers.

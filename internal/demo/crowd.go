@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,13 +16,14 @@ import (
 // crowd are the visitors, who all come from one host. One goroutine leads it.
 type crowd struct {
 	from     *topo.Host
+	killed   func(server string) bool
 	visitors []*visitor
 	leaving  chan struct{}
 	leave    func() // lets all end their request and waits for them
 }
 
-func newCrowd(from *topo.Host) *crowd {
-	c := &crowd{from: from, leaving: make(chan struct{})}
+func newCrowd(from *topo.Host, killed func(server string) bool) *crowd {
+	c := &crowd{from: from, killed: killed, leaving: make(chan struct{})}
 	c.leave = sync.OnceFunc(func() {
 		close(c.leaving)
 		for _, v := range c.visitors {
@@ -39,6 +41,11 @@ func (c *crowd) scatter() {
 	c.leave()
 }
 
+// present are the visitors that have not ended.
+func (c *crowd) present() []*visitor {
+	return slices.DeleteFunc(slices.Clone(c.visitors), (*visitor).hasEnded)
+}
+
 // enter opens connections and returns them when each has been answered, or has
 // failed.
 func (c *crowd) enter(ctx context.Context, n int) ([]*visitor, error) {
@@ -52,7 +59,7 @@ func (c *crowd) enter(ctx context.Context, n int) ([]*visitor, error) {
 			}
 			v := newVisitor(conn)
 			c.visitors = append(c.visitors, v)
-			go v.visit(c.leaving)
+			go v.visit(c.leaving, c.killed)
 		}
 		return nil
 	})

@@ -35,7 +35,8 @@ func TestRun(t *testing.T) {
 		t.Errorf("%v\n%s", err, &out)
 	}
 	for _, want := range []string{"forward", "pass_local 1", "pass_ttl 1", "drop_blocked 1", "pass_no_match",
-		"SIGTERM, then SIGKILL", "forwarded, IPv6", "everything is removed"} {
+		"SIGTERM, then SIGKILL", "forwarded, IPv6",
+		"server1 is killed", "ended with their server", "server4 is added", "0 established ones on living backends broke", "everything is removed"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not among what it prints:\n%s", want, &out)
 		}

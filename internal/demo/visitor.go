@@ -28,7 +28,9 @@ type visitor struct {
 	answers atomic.Uint64
 	server  string        // that answers; to be read when there was an answer
 	ended   chan struct{} // closed when it sends no more
-	err     error         // what broke it; to be read when it has ended
+	// To be read when it has ended:
+	err      error // what broke it
+	orphaned bool  // when that was, its server was no more
 }
 
 func newVisitor(conn net.Conn) *visitor {
@@ -36,13 +38,14 @@ func newVisitor(conn net.Conn) *visitor {
 }
 
 // visit sends requests until leave is closed or one fails.
-func (v *visitor) visit(leave <-chan struct{}) {
+func (v *visitor) visit(leave <-chan struct{}, killed func(server string) bool) {
 	defer close(v.ended)
 	defer v.conn.Close()
 	page := v.page()
 	reader := bufio.NewReader(v.conn)
 	for {
 		if v.err = v.exchange(page, reader); v.err != nil {
+			v.orphaned = killed(v.server)
 			return
 		}
 		select {
@@ -104,6 +107,3 @@ func (v *visitor) hasEnded() bool {
 		return false
 	}
 }
-
-// broke tells whether it ended otherwise than by leaving.
-func (v *visitor) broke() bool { return v.hasEnded() && v.err != nil }
