@@ -81,7 +81,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 the daemon is needed and not running.`,
 		a.drainCommand(), a.undrainCommand(), a.disableCommand(),
 		a.statusCommand(), a.statsCommand(), a.interfacesCommand(), a.routesCommand(), // nouns
 		a.servicesCommand(), a.backendsCommand(), a.flowsCommand(),
-		a.explainCommand(), a.demoCommand(), a.benchCommand(), a.versionCommand(), a.completionCommand(),
+		a.explainCommand(), a.demoCommand(), a.benchCommand(), a.xskCommand(), a.versionCommand(), a.completionCommand(),
 		a.manCommand(), a.docsCommand(), // hidden
 	)
 	return root
