@@ -8,7 +8,7 @@ PACKAGES := ./...
 # One package at a time: those that send at full rate want the machine for themselves.
 TEST     := CLEARWAY_REQUIRE=all go test -count=1 -p 1
 
-.PHONY: help setup build demo test race test-arm64 fuzz check generate docs bench test-kernels
+.PHONY: help setup build demo test race test-arm64 fuzz check generate docs bench simulate test-kernels
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -27,7 +27,7 @@ test: build ## run all tests that this kernel allows; none is skipped (root)
 	$(TEST) -timeout 10m $(PACKAGES)
 
 race: ## run the tests that need no root with the race detector
-	CGO_ENABLED=1 go test -count=1 -race -short ./xsk ./lpm ./maglev ./internal/config ./internal/plan ./internal/control ./internal/daemon
+	CGO_ENABLED=1 go test -count=1 -race -short ./xsk ./lpm ./maglev ./tracking ./internal/health ./internal/config ./internal/plan ./internal/control ./internal/daemon
 
 # Those of xsk's tests that need neither root nor a device.
 ALGORITHMS := FakeKernel|Cursors|TooMany|PeekAgain|TwoParts|RefusedDescriptors|Twice|DoubleFree|Ownership|Division|UMEMData|Kick|WholePackets|NoAllocations
@@ -40,7 +40,9 @@ fuzz: ## compare millions of frames with the reference model; fuzz the parsers
 	CLEARWAY_FRAMES=1000000 $(TEST) -timeout 60m -run TestTwin ./test/e2e/twin
 	go test -run '^$$' -fuzz FuzzTable -fuzztime 2m ./lpm
 	go test -run '^$$' -fuzz FuzzBuild -fuzztime 2m ./maglev
+	go test -run '^$$' -fuzz FuzzTable -fuzztime 2m ./tracking
 	go test -run '^$$' -fuzz FuzzParse -fuzztime 2m -fuzzminimizetime 20x ./internal/config
+	go test -run '^$$' -fuzz FuzzDecode -fuzztime 2m ./internal/netstate
 
 check: ## format, vet, staticcheck, generated files, rules of the architecture
 	@test -z "$$(gofmt -l .)" || { echo "gofmt needed:"; gofmt -l .; exit 1; }
@@ -62,6 +64,9 @@ docs: ## write the generated pages of docs/
 
 bench: ## measure against the peers and record it in bench/results (root, a quiet machine)
 	go run ./bench
+
+simulate: ## replay a fleet of balancers and write docs/simulation.md; half a minute
+	go run ./bench/simulate
 
 test-kernels: ## run the tests on other kernels, in virtual machines (root)
 	go run ./test/kernels
