@@ -5,9 +5,14 @@ package twin
 // settings sets what the kernel lets one set about forwarding.
 func (g generator) settings() {
 	for _, l := range g.topology.L3 {
-		// One question for each unknown neighbour, and no answer in our time.
-		g.set("net/ipv4/neigh/"+l.Name+"/retrans_time_ms", "600000")
-		g.set("net/ipv6/neigh/"+l.Name+"/retrans_time_ms", "600000")
+		for _, neigh := range []string{"net/ipv4/neigh/" + l.Name, "net/ipv6/neigh/" + l.Name} {
+			// One question for each unknown neighbour, and no answer in our time.
+			g.set(neigh+"/retrans_time_ms", "600000")
+			// What waits for the answer is never seen: the least, which is one packet.
+			// All routers of a machine send ICMP by one socket a CPU, which has room for
+			// some 57 IPv6 errors. Those that wait take it up, and then others get lost.
+			g.set(neigh+"/unres_qlen_bytes", "0")
+		}
 		g.interfaceSettings("net/ipv4/conf/"+l.Name+"/", "net/ipv6/conf/"+l.Name+"/")
 	}
 	g.sometimes(g.rpFilter/3, "net/ipv4/conf/all/rp_filter", "1", "2")
