@@ -87,8 +87,8 @@ func readSlots(t *testing.T, d *Dataplane) map[string][]tracking.Slot {
 	return all
 }
 
-// readServices puts the services that packets find into words, and counts what
-// none would find.
+// readServices puts the services and punt rules that packets find into words, and
+// counts what none would find.
 func readServices(t *testing.T, d *Dataplane) []string {
 	t.Helper()
 	m := readServiceMaps(t, d)
@@ -97,17 +97,20 @@ func readServices(t *testing.T, d *Dataplane) []string {
 	seen := map[uint32]bool{}
 	for number, note := range m.notes {
 		s := noted(m.services[number], note)
-		word := d.gen.table.Lookup(s.Address)
-		index := word >> classIndexShift
-		if word&uint32(pipelineClassBitCLASS_SERVICE) == 0 {
+		if d.gen.table.Lookup(s.Address)&uint32(pipelineClassBitCLASS_SERVICE) == 0 {
 			add("no packet finds service %s", s.Name)
 		}
-		add("%v MSS %v", s.Address, ruleWords(readArray[pipelineMssRule](t, d.gen.maps("mss_rules")), m.addresses[index].Mss))
-		if !seen[index] {
-			m.addPorts(index, s.Address, add)
-		}
-		seen[index] = true
 		m.addService(number, s, add)
+	}
+	for prefix := range d.gen.image.registry.prefixes {
+		word := d.gen.table.Lookup(prefix.Addr())
+		index := word >> classIndexShift
+		if word&uint32(pipelineClassBitCLASS_SERVICE) == 0 {
+			add("no packet finds what is at %v", prefix.Addr())
+		}
+		add("%v MSS %v", prefix.Addr(), ruleWords(readArray[pipelineMssRule](t, d.gen.maps("mss_rules")), m.addresses[index].Mss))
+		m.addPorts(index, prefix.Addr(), add)
+		seen[index] = true // addresses with the same rules share a record
 	}
 	add("left over: %d addresses, %d services, %d backends, %d tables", len(m.addresses)-len(seen), len(m.services)-len(m.notes), len(m.backends), pinnedTables(t, d)-m.withTable())
 	slices.Sort(lines)
@@ -117,8 +120,11 @@ func readServices(t *testing.T, d *Dataplane) []string {
 func (m serviceMaps) addPorts(index uint32, a netip.Addr, add func(string, ...any)) {
 	record := m.addresses[index]
 	name := func(number uint32) string {
-		if number == serviceAmbiguous {
+		switch number {
+		case serviceAmbiguous:
 			return "ambiguous"
+		case puntRule:
+			return "punt"
 		}
 		return noted(m.services[number], m.notes[number]).Name
 	}
@@ -203,12 +209,16 @@ func serviceWords(t *testing.T, s State) []string {
 		add("service %s ports %v proto %d mode %s affinity %s tracking %s size %d seed %d: %08x", service.Name, service.Ports, service.Protocol, service.Mode,
 			service.Affinity, service.Tracking, service.TableSize, s.Balance.Seed, crc32.ChecksumIEEE(wantedOwners(t, s, service)))
 	}
+	for _, rule := range s.Punt {
+		add("%v MSS %v", rule.Address, obviousRules(s.MSS, rule.Address))
+		addPortWords(s, rule.Address, add)
+	}
 	add("left over: 0 addresses, 0 services, 0 backends, 0 tables")
 	slices.Sort(lines)
 	return slices.Compact(lines)
 }
 
-// addPortWords asks for every port that any service has, and that of fragments.
+// addPortWords asks for every port that any service or rule has, and that of fragments.
 func addPortWords(s State, a netip.Addr, add func(string, ...any)) {
 	anyPort := map[Protocol]string{}
 	fragments := map[Protocol]map[string]bool{TCP: {}, UDP: {}}
@@ -224,6 +234,15 @@ func addPortWords(s State, a netip.Addr, add func(string, ...any)) {
 		for _, port := range service.Ports {
 			add("%v port %d/%d %s", a, port, service.Protocol, service.Name)
 			specific[service.Protocol] = true
+		}
+	}
+	for _, rule := range s.Punt {
+		switch {
+		case rule.Address != a:
+		case rule.Port == 0:
+			anyPort[rule.Protocol] = "punt"
+		default:
+			add("%v port %d/%d punt", a, rule.Port, rule.Protocol)
 		}
 	}
 	add("%v any TCP %s, any UDP %s", a, anyPort[TCP], anyPort[UDP])

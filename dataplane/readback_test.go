@@ -241,6 +241,10 @@ func prefixWords(s State) []string {
 		mark(netip.PrefixFrom(one.Address, one.Address.BitLen()))
 		service[one.Address] = true
 	}
+	for _, one := range s.Punt {
+		mark(netip.PrefixFrom(one.Address, one.Address.BitLen()))
+		service[one.Address] = true
+	}
 	var lines []string
 	last := ""
 	for _, a := range sortedAddrs(at) {

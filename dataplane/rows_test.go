@@ -22,7 +22,7 @@ type row struct {
 	port   string // that it comes in by; "" is eth0
 	in     frame
 	reason string
-	out    frame // what leaves, where the reason is forward or balance, or the answer
+	out    frame // what leaves, where the reason is forward or balance, or the answer; what is punted is as it came in
 	tx     bool  // it leaves by the port that it came in by
 }
 
@@ -83,7 +83,7 @@ func newRowLab(t *testing.T) *rowLab {
 	t.Helper()
 	lab := &topo.Lab{Hosts: []topo.HostSpec{
 		{Name: "router", Forward: true, Routes: rowRoutes(), Neighbors: rowNeighbors()},
-		{Name: "silent", Sysctls: map[string]string{"net.ipv6.conf.default.disable_ipv6": "1"}},
+		topo.Silent("silent"),
 	}}
 	for _, d := range rowDevices {
 		mac := routerMAC(byte(d.number))
@@ -216,7 +216,11 @@ func (s State) clone() State {
 
 // runRows runs the rows of one stage: each must end there, or be forwarded.
 func runRows(t *testing.T, stage string, groups []group) {
-	lab := newRowLab(t)
+	t.Helper()
+	newRowLab(t).runGroups(t, stage, groups)
+}
+
+func (lab *rowLab) runGroups(t *testing.T, stage string, groups []group) {
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {
 			s := lab.state.clone()
@@ -290,6 +294,8 @@ func checkRan(t *testing.T, program string, row row, got Ran) {
 		verdict, want = "tx", row.out.Bytes()
 	case row.reason == "forward" || row.reason == "balance":
 		verdict, want = "redirect", row.out.Bytes()
+	case row.reason == "punt":
+		verdict = "redirect"
 	case strings.HasPrefix(row.reason, "drop_"):
 		verdict = "drop"
 	}
@@ -304,10 +310,12 @@ func checkRan(t *testing.T, program string, row row, got Ran) {
 func checkStages(t *testing.T, stage string, row row, e Explanation) {
 	t.Helper()
 	order := []string{"parse", "own", "punt", "balance", "admit", "route", "finalize"}
-	switch {
-	case stage == "balance" && strings.HasPrefix(row.reason, "pass_"): // for no service: another stage's
+	elsewhere := stage == "balance" && strings.HasPrefix(row.reason, "pass_") || // for no service
+		stage == "punt" && row.reason != "punt" && row.reason != "pass_no_socket" // no rule names it
+	if elsewhere {
 		stage = e.Stages[len(e.Stages)-1].Name
-	case stage == "balance" || e.Service != "":
+	}
+	if stage == "balance" || e.Service != "" {
 		order = []string{"parse", "own", "punt", "balance", "finalize"}
 	}
 	if row.out != nil {
@@ -338,7 +346,7 @@ func checkStages(t *testing.T, stage string, row row, e Explanation) {
 // fault, or that place the frame.
 func TestEveryReasonHasARow(t *testing.T) {
 	seen := map[string]bool{"pass_header_split": true, "pass_no_finalize": true, "pass_no_headroom": true}
-	for _, g := range slices.Concat(parseGroups(), ownGroups(), balanceGroups(), []group{emptySlotGroup()}, admitGroups(), routeGroups(), finalizeGroups()) {
+	for _, g := range slices.Concat(parseGroups(), ownGroups(), puntGroups(), balanceGroups(), []group{emptySlotGroup()}, admitGroups(), routeGroups(), finalizeGroups()) {
 		for _, row := range g.rows {
 			seen[row.reason] = true
 		}
