@@ -158,8 +158,17 @@ func (b *balancer) services() []control.Service {
 // await waits until these servers are in a state, in all services.
 func (b *balancer) await(state string, servers ...string) {
 	b.t.Helper()
+	b.awaitIn(func(control.Service) bool { return true }, state, servers...)
+}
+
+// awaitIn waits until these servers are in a state, in those services.
+func (b *balancer) awaitIn(those func(control.Service) bool, state string, servers ...string) {
+	b.t.Helper()
 	b.within(patience, func() error {
 		for _, s := range b.services() {
+			if !those(s) {
+				continue
+			}
 			for _, name := range servers {
 				if got := b.backend(s, name).State; got != state {
 					return fmt.Errorf("%s is %q in %s, want %s", name, got, s.Name, state)

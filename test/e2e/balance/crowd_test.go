@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -94,13 +93,13 @@ const most = 1100
 // crowd is many clients on one host: established flows on which requests go on,
 // and others that come and go.
 type crowd struct {
-	t      *testing.T
-	from   *topo.Host
-	flows  []*flow
-	stop   context.CancelFunc
-	ctx    context.Context
-	run    sync.WaitGroup
-	closed bool
+	t        *testing.T
+	from     *topo.Host
+	services []service
+	flows    []*flow
+	ctx      context.Context // of the clients
+	stop     context.CancelFunc
+	run      sync.WaitGroup
 
 	mu       sync.Mutex
 	dead     string                    // a server that may break its flows
@@ -115,7 +114,7 @@ type crowd struct {
 // to make others. The test fails when one breaks, or can't be made.
 func (n *network) newCrowd(from string, rnd *rand.Rand, each int, services []service) *crowd {
 	n.t.Helper()
-	c := &crowd{t: n.t, from: n.Host(from), broken: map[*flow]error{}, arrivals: map[string]map[string]int{}}
+	c := &crowd{t: n.t, from: n.Host(from), services: services, broken: map[*flow]error{}, arrivals: map[string]map[string]int{}}
 	c.ctx, c.stop = context.WithCancel(n.t.Context())
 	n.t.Cleanup(c.leave)
 	for _, s := range services {
@@ -186,11 +185,11 @@ func (c *crowd) come(s service, rnd *rand.Rand) {
 		if c.ctx.Err() != nil {
 			return
 		}
-		c.arrived(s, f, err, epoch)
+		c.note(s, f, err, epoch)
 	}
 }
 
-func (c *crowd) arrived(s service, f *flow, err error, epoch int) {
+func (c *crowd) note(s service, f *flow, err error, epoch int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -235,6 +234,12 @@ func (c *crowd) lives(f *flow) bool {
 // service, and that all of these get some.
 func (c *crowd) newcomers(when string, want ...string) {
 	c.t.Helper()
+	c.newcomersTo(c.services, when, want...)
+}
+
+// newcomersTo is newcomers of some services.
+func (c *crowd) newcomersTo(services []service, when string, want ...string) {
+	c.t.Helper()
 	const enough = 10 // of each service
 	c.mu.Lock()
 	c.epoch++
@@ -243,28 +248,28 @@ func (c *crowd) newcomers(when string, want ...string) {
 	var got []string
 	var few error
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		if got, few = c.arrivedAt(enough); few == nil && len(got) >= len(want) {
+		if got, few = c.arrived(services, enough); few == nil && len(got) >= len(want) {
 			break
 		}
 	}
 	if few != nil || !slices.Equal(got, slices.Sorted(slices.Values(want))) {
-		c.t.Errorf("%s new flows go to %v, want %v: %v", when, got, want, errors.Join(few))
+		c.t.Errorf("%s new flows go to %v, want %v (%v)", when, got, want, few)
 	}
 }
 
-// arrivedAt lists the servers that new flows came to, and tells whether they are
+// arrived lists the servers that new flows came to, and tells whether they are
 // enough to each service.
-func (c *crowd) arrivedAt(enough int) (servers []string, few error) {
+func (c *crowd) arrived(services []service, enough int) (servers []string, few error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, f := range c.flows {
+	for _, s := range services {
 		n := 0
-		for server, count := range c.arrivals[f.service.name] {
+		for server, count := range c.arrivals[s.name] {
 			servers = append(servers, server)
 			n += count
 		}
 		if n < enough {
-			few = fmt.Errorf("only %d came to %s", n, f.service.name)
+			few = fmt.Errorf("only %d came to %s", n, s.name)
 		}
 	}
 	slices.Sort(servers)

@@ -17,15 +17,15 @@ import (
 	"clearway/internal/topo"
 )
 
-// server is a backend: it has the address of each service, takes tunnels apart,
-// answers at servicePort, and says at healthPort how it is.
+// server is a backend: it takes tunnels apart, has the address of each service,
+// and only there answers at servicePort, and says at healthPort how it is.
 type server struct {
 	*network
-	name     string
-	sick     atomic.Bool // it says that it is not well
-	listener net.Listener
-	health   http.Server
-	receiver io.Closer // of tunnels; nil when closed
+	name      string
+	sick      atomic.Bool // it says that it is not well
+	listeners []net.Listener
+	health    http.Server
+	receiver  io.Closer // of tunnels; nil when closed
 
 	running sync.WaitGroup
 	mu      sync.Mutex
@@ -36,15 +36,15 @@ type server struct {
 func (n *network) newServer(name string, services []service) *server {
 	n.t.Helper()
 	s := &server{network: n, name: name, conns: map[net.Conn]bool{}}
+	s.health.Handler = http.HandlerFunc(s.checked)
+	s.openTunnels()
 	for _, service := range services {
 		n.must(s.host().AddAddress("lo", service.host()))
+		listener, health := s.listen(service, servicePort), s.listen(service, healthPort)
+		s.listeners = append(s.listeners, listener)
+		s.running.Go(func() { s.accept(listener) })
+		s.running.Go(func() { s.health.Serve(health) })
 	}
-	s.openTunnels()
-	s.listener = s.listen(servicePort)
-	s.running.Go(s.accept)
-	health := s.listen(healthPort)
-	s.health.Handler = http.HandlerFunc(s.checked)
-	s.running.Go(func() { s.health.Serve(health) })
 	n.t.Cleanup(s.close)
 	return s
 }
@@ -60,10 +60,9 @@ func (n *network) newServers(services []service, names ...string) map[string]*se
 
 func (s *server) host() *topo.Host { return s.Host(s.name) }
 
-// listen listens at all addresses of both families.
-func (s *server) listen(port uint16) net.Listener {
+func (s *server) listen(at service, port uint16) net.Listener {
 	s.t.Helper()
-	l, err := s.host().Listen(s.t.Context(), "tcp", netip.AddrPortFrom(netip.IPv6Unspecified(), port))
+	l, err := s.host().Listen(s.t.Context(), "tcp", netip.AddrPortFrom(at.address, port))
 	s.must(err)
 	return l
 }
@@ -86,7 +85,9 @@ func (s *server) closeTunnels() {
 }
 
 func (s *server) close() {
-	s.listener.Close()
+	for _, l := range s.listeners {
+		l.Close()
+	}
 	s.health.Close()
 	s.mu.Lock()
 	for c := range s.conns {
@@ -105,9 +106,9 @@ func (s *server) checked(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-func (s *server) accept() {
+func (s *server) accept(l net.Listener) {
 	for {
-		c, err := s.listener.Accept()
+		c, err := l.Accept()
 		if err != nil {
 			return
 		}

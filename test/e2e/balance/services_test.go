@@ -5,6 +5,7 @@ package balance
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -43,7 +44,8 @@ var (
 	l2Over6  = service{"l2-6", netip.MustParseAddr("2001:db8:f00d::10"), "l2", true, "changed"}
 
 	tunnelled   = []service{ipip4In4, ipip4In6, ipip6In4, ipip6In6, gue4In4, gue4In6, gue6In4, gue6In6}
-	allServices = append(tunnelled[:8:8], l2Over4, l2Over6)
+	local       = []service{l2Over4, l2Over6}
+	allServices = slices.Concat(tunnelled, local)
 )
 
 func (s service) at() netip.AddrPort { return netip.AddrPortFrom(s.address, servicePort) }
