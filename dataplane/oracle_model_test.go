@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataplane
+
+import (
+	"slices"
+
+	"clearway/tracking"
+)
+
+// arrival is what became of a packet.
+type arrival struct {
+	packet tracking.Packet
+	to     *server // nil: nobody
+	expected
+	now moment
+}
+
+// The model knows of each flow where it belongs, and of tables only which slots
+// they wanted to give to whom, and when. It says what is wrong with where a packet
+// went, "" if nothing is.
+
+// promises are what is known of a service's table.
+type promises struct {
+	moved   [][]moment // by slot: when its owner changed
+	changed bool       // any ever did
+	record  moment     // since when all flows are recorded for another table
+	resized moment     // when such a one last came
+}
+
+// movedSince tells whether the slot of a flow changed its owner since.
+func (p *promises) movedSince(slot int, since moment) bool {
+	return p.resized.seq > since.seq || slices.ContainsFunc(p.moved[slot], func(m moment) bool { return m.seq > since.seq })
+}
+
+// follow compares what the shadow's slots should have been and should be.
+func (o *oracle) follow(s *shadow, before shadow) {
+	p := o.promises[s]
+	now := o.moment()
+	switch {
+	case before.table == nil || s.table == nil:
+		p.moved = make([][]moment, len(s.owners))
+	case before.seed != s.seed || len(before.owners) != len(s.owners):
+		o.resizedTo(s, before, p, now)
+	default:
+		if s.recordAt != 0 && before.recordAt == 0 {
+			p.record = now
+		}
+		if s.recordAt == 0 && before.recordAt != 0 { // the same again
+			o.resizedTo(s, before, p, now)
+		}
+		for i := range s.owners {
+			if s.owners[i] != before.owners[i] {
+				p.moved[i], p.changed = append(p.moved[i], now), true
+			}
+		}
+	}
+}
+
+// resizedTo is called when another table took over: flows of which nothing was
+// heard since all are recorded may be lost. Those that are always recorded stay.
+func (o *oracle) resizedTo(s *shadow, before shadow, p *promises, now moment) {
+	since := p.record
+	if before.recordAt == 0 {
+		since = now // at once
+	}
+	for _, c := range o.conns {
+		if c.shadow == s && s.config.Tracking == TrackChanged && c.heard.seq <= since.seq {
+			c.loose = "not heard of while a change of size was prepared"
+		}
+	}
+	p.moved, p.changed, p.resized = make([][]moment, len(s.owners)), true, now
+}
+
+// released tells why a flow need not stay where it is, "" if it must.
+func (o *oracle) released(c *conn, now moment) string {
+	p, s := o.promises[c.shadow], c.shadow
+	switch {
+	case c.home == nil:
+		return "it has no home"
+	case c.home.life != c.life || !c.home.alive():
+		return "its backend died"
+	case c.loose != "":
+		return c.loose
+	case s.config.Tracking == TrackNever:
+		return ""
+	case p.changed && now.at-c.heard.at >= max(s.config.Settle, tracking.FlowIdle):
+		return "silent for an hour"
+	case p.changed && !c.confirmed && c.starting && now.at-c.startedAt > tracking.HandshakeTime:
+		return "nothing followed its start"
+	case s.config.Tracking == TrackChanged && o.silentOver(c, now):
+		return "silent for the time to settle"
+	}
+	return ""
+}
+
+// silentOver tells whether the owner of a flow's slot changed since it was heard
+// of, so long ago that the slot may have settled.
+func (o *oracle) silentOver(c *conn, now moment) bool {
+	for _, m := range o.promises[c.shadow].moved[c.shadow.slotOf(c.flow)] {
+		if m.seq > c.heard.seq {
+			return now.at-m.at >= c.shadow.config.Settle
+		}
+	}
+	return false
+}
+
+// check says what is wrong with where a packet of a flow went.
+func (o *oracle) check(c *conn, a arrival) string {
+	takesNone := a.packet.Start && o.accepting(c.shadow) && !o.changing && (a.to == nil || !a.to.accepts())
+	switch {
+	case c.shadow.table == nil:
+		c.home = nil
+		return ""
+	case takesNone:
+		return "a flow started on a backend that takes none"
+	case c.shadow.config.Tracking == TrackNever:
+		o.goWithTable(c, a)
+	case a.packet.Start:
+		return o.checkStart(c, a)
+	}
+	return o.checkMiddle(c, a)
+}
+
+// goWithTable lets a flow go that isn't tracked, if its slot has moved.
+func (o *oracle) goWithTable(c *conn, a arrival) {
+	if c.home != nil && a.to != c.home && o.promises[c.shadow].movedSince(c.shadow.slotOf(c.flow), c.heard) {
+		c.loose = "its service tracks never"
+	}
+}
+
+func (o *oracle) checkMiddle(c *conn, a arrival) (wrong string) {
+	why := o.released(c, a.now)
+	if why == "" {
+		o.stayed++
+		if a.to != c.home {
+			wrong = "a flow of a living backend moved"
+		}
+	} else {
+		if c.home != nil && a.to != c.home {
+			o.moved[why]++
+		}
+		c.home, c.loose, c.heard, c.confirmed, c.starting = nil, "", moment{}, false, false
+		if a.to != nil && a.to.alive() && !a.packet.NoRecord {
+			c.home, c.life = a.to, a.to.life
+		}
+	}
+	if !a.packet.NoRecord {
+		c.confirmed, c.starting = true, false
+		if !a.full {
+			c.heard = a.now
+		}
+	}
+	return wrong
+}
+
+// checkStart checks a packet that starts a flow, or starts it again.
+func (o *oracle) checkStart(c *conn, a arrival) (wrong string) {
+	kept := c.starting && o.released(c, a.now) == "" && c.home.accepts() && !a.full &&
+		!o.promises[c.shadow].movedSince(c.shadow.slotOf(c.flow), c.heard)
+	if kept && a.to != c.home {
+		wrong = "a start that was sent again went elsewhere"
+	}
+	if !c.starting {
+		c.startedAt, c.starting = a.now.at, true
+	}
+	c.confirmed, c.home, c.loose, c.heard = false, nil, "", moment{}
+	if a.to != nil && a.to.alive() {
+		c.home, c.life = a.to, a.to.life
+	}
+	if !a.full {
+		c.heard = a.now
+	} else if !a.placed {
+		c.loose = "no room for its record, and not the slot's without one"
+	}
+	return wrong
+}
+
+func (o *oracle) moment() moment {
+	o.seq++
+	return moment{o.now, o.seq}
+}
+
+func (o *oracle) accepting(s *shadow) bool {
+	return slices.ContainsFunc(o.servers[s], (*server).accepts)
+}
