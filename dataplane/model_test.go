@@ -193,7 +193,7 @@ const l3Devices = 10
 func modelLab() *topo.Lab {
 	lab := &topo.Lab{Hosts: []topo.HostSpec{
 		{Name: "router", Forward: true},
-		{Name: "silent", Sysctls: map[string]string{"net.ipv6.conf.default.disable_ipv6": "1"}},
+		topo.Silent("silent"),
 	}}
 	for _, d := range modelDevices {
 		lab.Links = append(lab.Links, topo.Link{MTU: d.mtu,

@@ -35,12 +35,11 @@ const (
 //	a eth0 192.0.2.1 ──── eth0 mid (192.0.2.3) eth1 ──── eth0 192.0.2.2 b
 func newLab(t *testing.T, middle ...netip.Prefix) *topo.Lab {
 	t.Helper()
-	silent := map[string]string{"net.ipv6.conf.default.disable_ipv6": "1"}
 	end := func(host, name string, addresses ...netip.Prefix) topo.End {
 		return topo.End{Host: host, Name: name, Addresses: addresses, NAPI: topo.NAPINone}
 	}
 	return topotest.New(t, &topo.Lab{
-		Hosts: []topo.HostSpec{{Name: "a", Sysctls: silent}, {Name: "mid", Sysctls: silent}, {Name: "b", Sysctls: silent}},
+		Hosts: []topo.HostSpec{topo.Silent("a"), topo.Silent("mid"), topo.Silent("b")},
 		Links: []topo.Link{
 			{A: end("a", "eth0", netip.MustParsePrefix("192.0.2.1/24")), B: end("mid", "eth0", middle...)},
 			{A: end("mid", "eth1"), B: end("b", "eth0", netip.MustParsePrefix("192.0.2.2/24"))},

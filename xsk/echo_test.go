@@ -24,9 +24,8 @@ var (
 
 // The program of the package's page does what it says.
 func TestEcho(t *testing.T) {
-	silent := map[string]string{"net.ipv6.conf.default.disable_ipv6": "1"}
 	lab := topotest.New(t, &topo.Lab{
-		Hosts: []topo.HostSpec{{Name: "a", Sysctls: silent}, {Name: "b", Sysctls: silent}},
+		Hosts: []topo.HostSpec{topo.Silent("a"), topo.Silent("b")},
 		Links: []topo.Link{{A: topo.End{Host: "a", Name: "eth0"}, B: topo.End{Host: "b", Name: "eth0", NAPI: topo.NAPINone}}},
 	})
 	ctx, stop := context.WithCancel(t.Context())

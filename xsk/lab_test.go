@@ -20,9 +20,8 @@ type pair struct{ a, b *topo.Host }
 
 func newPair(t testing.TB, mtu int) pair {
 	t.Helper()
-	silent := map[string]string{"net.ipv6.conf.default.disable_ipv6": "1"}
 	lab := topotest.New(t, &topo.Lab{
-		Hosts: []topo.HostSpec{{Name: "a", Sysctls: silent}, {Name: "b", Sysctls: silent}},
+		Hosts: []topo.HostSpec{topo.Silent("a"), topo.Silent("b")},
 		Links: []topo.Link{{
 			A: topo.End{Host: "a", Name: "eth0", NAPI: topo.NAPINone},
 			B: topo.End{Host: "b", Name: "eth0", NAPI: topo.NAPINone}, MTU: mtu, Queues: 4,

@@ -20,10 +20,9 @@ import (
 // a eth0 ──── eth0 mid eth1 ──── eth0 b.
 func newChain(t testing.TB) *topo.Lab {
 	t.Helper()
-	silent := map[string]string{"net.ipv6.conf.default.disable_ipv6": "1"}
 	end := func(host, name string) topo.End { return topo.End{Host: host, Name: name, NAPI: topo.NAPINone} }
 	return topotest.New(t, &topo.Lab{
-		Hosts: []topo.HostSpec{{Name: "a", Sysctls: silent}, {Name: "mid", Sysctls: silent}, {Name: "b", Sysctls: silent}},
+		Hosts: []topo.HostSpec{topo.Silent("a"), topo.Silent("mid"), topo.Silent("b")},
 		Links: []topo.Link{
 			{A: end("a", "eth0"), B: end("mid", "eth0"), Queues: 2},
 			{A: end("mid", "eth1"), B: end("b", "eth0"), Queues: 2},
@@ -64,6 +63,29 @@ func forward(ctx context.Context, from, to *xsk.Socket, c *xsk.Cache) error {
 	return nil
 }
 
+// streamThrough streams both ways between two ports, while two sockets of one
+// UMEM forward between them.
+func streamThrough(t *testing.T, a *port, u *xsk.UMEM, members []*xsk.Socket, b *port) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	for i := range members {
+		go func() {
+			c := u.NewCache()
+			defer c.Flush()
+			ended <- forward(ctx, members[i], members[1-i], c)
+		}()
+	}
+	stream(t, a, b, 5000, 200)
+	stream(t, b, a, 5000, 200)
+	stop()
+	for range members {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // Packets go through a host from device to device and nothing is copied: both
 // sockets are on one UMEM, shared in the kernel or registered twice.
 func TestForwardBetweenDevices(t *testing.T) {
@@ -96,23 +118,7 @@ func TestForwardBetweenDevices(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			ctx, stop := context.WithCancel(t.Context())
-			ended := make(chan error)
-			for i := range members {
-				go func() {
-					c := u.NewCache()
-					defer c.Flush()
-					ended <- forward(ctx, members[i], members[1-i], c)
-				}()
-			}
-			stream(t, a, b, 5000, 200)
-			stream(t, b, a, 5000, 200)
-			stop()
-			for range members {
-				if err := <-ended; err != nil {
-					t.Error(err)
-				}
-			}
+			streamThrough(t, a, u, members, b)
 		})
 	}
 }

@@ -5,7 +5,6 @@
 package xsk_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -171,23 +170,7 @@ func TestZeroCopyForward(t *testing.T) {
 	}
 	a := openZeroCopy(t, "eth0", newUMEM(t, xsk.UMEMOptions{}), xsk.Options{})
 	b := openZeroCopy(t, "eth3", newUMEM(t, xsk.UMEMOptions{}), xsk.Options{})
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error)
-	for i := range members {
-		go func() {
-			c := u.NewCache()
-			defer c.Flush()
-			ended <- forward(ctx, members[i], members[1-i], c)
-		}()
-	}
-	stream(t, a, b, 5000, 200)
-	stream(t, b, a, 5000, 200)
-	stop()
-	for range members {
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	}
+	streamThrough(t, a, u, members, b)
 }
 
 // A driver in zero-copy holds hundreds of chunks to receive into, and some that

@@ -34,13 +34,12 @@ type lab struct {
 }
 
 func newLab(ctx context.Context, withSockets bool) (_ *lab, err error) {
-	silent := map[string]string{"net.ipv6.conf.default.disable_ipv6": "1"}
 	in := topo.End{Host: host, Name: inDevice, NAPI: topo.NAPIByGRO}
 	if withSockets {
 		in.NAPI = topo.NAPINone
 	}
 	l := &lab{Lab: topo.Lab{
-		Hosts: []topo.HostSpec{{Name: host, Sysctls: silent}, {Name: "sink", Sysctls: silent}},
+		Hosts: []topo.HostSpec{topo.Silent(host), topo.Silent("sink")},
 		Links: []topo.Link{
 			{A: in, B: topo.End{Host: host, Name: "g0", NAPI: topo.NAPINone}},
 			{A: topo.End{Host: host, Name: outDevice, NAPI: topo.NAPINone}, B: topo.End{Host: "sink", Name: "s0", NAPI: topo.NAPIByGRO}},

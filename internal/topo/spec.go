@@ -22,6 +22,12 @@ type HostSpec struct {
 	Neighbors []Neighbor
 }
 
+// Silent is a host that says nothing of its own: without IPv6, as that asks for
+// neighbors and routers, and without addresses.
+func Silent(name string) HostSpec {
+	return HostSpec{Name: name, Sysctls: map[string]string{"net.ipv6.conf.default.disable_ipv6": "1"}}
+}
+
 // Link is a veth pair. Both ends come up.
 type Link struct {
 	A, B   End

@@ -131,16 +131,7 @@ func TestQueueWithoutSocket(t *testing.T) {
 	a, b := newPair(t)
 	p := attach(t, b, xskprog.Options{})
 	r := newReceiver(t, b)
-	linux, err := wire.NewCapture(b, "eth0", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer linux.Close()
-	s, err := wire.NewSender(a, "eth0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s, linux := newEnds(t, a, b)
 	for i, step := range []struct {
 		do    func() error
 		linux int

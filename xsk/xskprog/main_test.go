@@ -7,6 +7,7 @@ import (
 
 	"clearway/internal/topo"
 	"clearway/internal/topo/topotest"
+	"clearway/internal/topo/wire"
 	"clearway/xsk"
 	"clearway/xsk/xskprog"
 )
@@ -16,9 +17,8 @@ func TestMain(m *testing.M) { topotest.Main(m) }
 // newPair returns two silent hosts with a link of one queue.
 func newPair(t *testing.T) (a, b *topo.Host) {
 	t.Helper()
-	silent := map[string]string{"net.ipv6.conf.default.disable_ipv6": "1"}
 	lab := topotest.New(t, &topo.Lab{
-		Hosts: []topo.HostSpec{{Name: "a", Sysctls: silent}, {Name: "b", Sysctls: silent}},
+		Hosts: []topo.HostSpec{topo.Silent("a"), topo.Silent("b")},
 		Links: []topo.Link{{
 			A: topo.End{Host: "a", Name: "eth0", NAPI: topo.NAPINone},
 			B: topo.End{Host: "b", Name: "eth0", NAPI: topo.NAPINone},
@@ -64,6 +64,22 @@ func detach(t *testing.T, h *topo.Host, p *xskprog.Program) {
 	if err := h.Do(p.Close); err != nil {
 		t.Error(err)
 	}
+}
+
+// newEnds returns what sends from a, and what Linux gets of it on b, until the
+// test ends.
+func newEnds(t *testing.T, a, b *topo.Host) (s *wire.Sender, linux *wire.Capture) {
+	t.Helper()
+	linux, err := wire.NewCapture(b, "eth0", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { linux.Close() })
+	if s, err = wire.NewSender(a, "eth0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s, linux
 }
 
 // receiver is a socket on queue 0 of a host's eth0.

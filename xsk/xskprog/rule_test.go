@@ -12,7 +12,6 @@ import (
 
 	"clearway/internal/testkit"
 	"clearway/internal/topo"
-	"clearway/internal/topo/wire"
 	"clearway/xsk/xskprog"
 )
 
@@ -94,16 +93,7 @@ func testRules(t *testing.T, a, b *topo.Host, r *receiver, rules []xskprog.Rule,
 	if err := p.Register(0, r.FD()); err != nil {
 		t.Fatal(err)
 	}
-	linux, err := wire.NewCapture(b, "eth0", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer linux.Close()
-	s, err := wire.NewSender(a, "eth0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s, linux := newEnds(t, a, b)
 	sent := packets()
 	for _, f := range sent {
 		if err := s.Send(f); err != nil {

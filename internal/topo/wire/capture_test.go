@@ -17,9 +17,8 @@ import (
 
 // pair makes a lab of two hosts that are silent but for what tests send.
 func pair(t *testing.T, napi topo.NAPI, mtu int) (a, b *topo.Host) {
-	silent := map[string]string{"net.ipv6.conf.default.disable_ipv6": "1"}
 	lab := topotest.New(t, &topo.Lab{
-		Hosts: []topo.HostSpec{{Name: "a", Sysctls: silent}, {Name: "b", Sysctls: silent}},
+		Hosts: []topo.HostSpec{topo.Silent("a"), topo.Silent("b")},
 		Links: []topo.Link{{
 			A: topo.End{Host: "a", Name: "eth0", MAC: clientMAC}, MTU: mtu,
 			B: topo.End{Host: "b", Name: "eth0", MAC: serverMAC, NAPI: napi},
