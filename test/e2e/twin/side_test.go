@@ -4,10 +4,7 @@ package twin
 
 import (
 	"errors"
-	"fmt"
-	"os"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -140,28 +137,4 @@ func sortedKeys[V any](m map[string]V) []string {
 	}
 	slices.Sort(keys)
 	return keys
-}
-
-// drops tells what the lab's devices dropped, which nobody should.
-func (d *side) drops() string {
-	var all string
-	for _, h := range []*topo.Host{d.router, d.far} {
-		err := h.Do(func() error {
-			text, err := os.ReadFile("/proc/thread-self/net/dev")
-			if err != nil {
-				return err
-			}
-			for line := range strings.Lines(string(text)) {
-				name, rest, ok := strings.Cut(line, ":")
-				if f := strings.Fields(rest); ok && len(f) > 11 && (f[3] != "0" || f[11] != "0") {
-					all += fmt.Sprintf("%s %s: received %s, dropped %s; sent %s, dropped %s\n", h.Name(), strings.TrimSpace(name), f[1], f[3], f[9], f[11])
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err.Error()
-		}
-	}
-	return all
 }
