@@ -24,6 +24,11 @@ type testSocket struct {
 // ends, or before.
 func openSocket(t *testing.T, h *topo.Host, device string, queue int) *testSocket {
 	t.Helper()
+	return openSocketWith(t, h, device, xsk.Options{Queue: queue})
+}
+
+func openSocketWith(t *testing.T, h *topo.Host, device string, o xsk.Options) *testSocket {
+	t.Helper()
 	i, err := h.Interface(device)
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +43,8 @@ func openSocket(t *testing.T, h *topo.Host, device string, queue int) *testSocke
 		}
 	})
 	err = h.Do(func() (err error) {
-		s.Socket, err = xsk.Open(s.umem, xsk.Options{Ifindex: i.Index, Queue: queue, Mode: xsk.Copy})
+		o.Ifindex, o.Mode = i.Index, xsk.Copy
+		s.Socket, err = xsk.Open(s.umem, o)
 		return err
 	})
 	if err != nil {

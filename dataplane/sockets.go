@@ -33,8 +33,8 @@ type Socket struct {
 // limits.interfaces has changed, and when the port was detached, has got another name,
 // or its device is another one.
 //
-// The caller sees to it that the socket is bound to this device: packets for one that
-// is bound elsewhere are lost. Of the queue that is made sure.
+// The caller sees to it that the socket is bound, and to this device: packets for one
+// that isn't are lost (and counted as lost after emit). Of the queue that is made sure.
 func (d *Dataplane) RegisterSocket(port string, queue int, socket int) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -78,7 +78,7 @@ func socketError(socket int, err error) error {
 	case errors.Is(err, unix.ENOTSOCK):
 		return fmt.Errorf("descriptor %d is not a socket: %w", socket, err)
 	case errors.Is(err, unix.EOPNOTSUPP):
-		return fmt.Errorf("descriptor %d is not an AF_XDP socket with a receive and a fill ring: bind it first: %w", socket, err)
+		return fmt.Errorf("descriptor %d is not an AF_XDP socket, or not one with rings yet: bind it first: %w", socket, err)
 	default:
 		return err
 	}

@@ -29,8 +29,9 @@ type PortStats struct {
 	Mode     Mode // as obtained
 	Received Counter
 	Reasons  map[Reason]Counter // those that are not zero
-	// LostAfterEmit counts packets that were sent on, and that the kernel then
-	// could not deliver to the egress device, as far as its tracepoints tell.
+	// LostAfterEmit counts packets that were sent on or punted, and that the kernel
+	// then could not deliver to the egress device or socket, as far as its
+	// tracepoints tell.
 	LostAfterEmit uint64
 }
 
