@@ -52,11 +52,12 @@ func (a *app) root() *cobra.Command {
 		Use:   "clearway",
 		Short: "An express data path for Linux routers and load balancers",
 		Long: `Clearway forwards packets of allowed prefixes from NIC to NIC in XDP, exactly
-as Linux would, spreads those for services over their backends, and leaves
-everything else to Linux.
+as Linux would, spreads those for services over their backends, hands those of
+punt rules to programs in user space, and leaves everything else to Linux.
 
-Nouns (status, stats, services, backends, flows, interfaces, routes) show; verbs
-change. Nouns, explain and detach work from the pinned maps when no daemon runs.
+Nouns (status, stats, services, backends, flows, punt, interfaces, routes) show;
+verbs change. Nouns, explain and detach work from the pinned maps when no daemon
+runs.
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 the daemon is needed and not running.`,
 		Args:          cobra.NoArgs,
@@ -80,7 +81,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 the daemon is needed and not running.`,
 		a.runCommand(), a.checkCommand(), a.planCommand(), a.reloadCommand(), a.detachCommand(), // verbs
 		a.drainCommand(), a.undrainCommand(), a.disableCommand(),
 		a.statusCommand(), a.statsCommand(), a.interfacesCommand(), a.routesCommand(), // nouns
-		a.servicesCommand(), a.backendsCommand(), a.flowsCommand(),
+		a.servicesCommand(), a.backendsCommand(), a.flowsCommand(), a.puntCommand(),
 		a.explainCommand(), a.demoCommand(), a.benchCommand(), a.xskCommand(), a.versionCommand(), a.completionCommand(),
 		a.manCommand(), a.docsCommand(), // hidden
 	)

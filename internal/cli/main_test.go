@@ -76,6 +76,14 @@ func (d *fakeDaemon) Services(context.Context) ([]control.Service, error) {
 	return d.status.Services, d.err
 }
 
+func (d *fakeDaemon) Punt(context.Context) (control.Punt, error) {
+	return d.status.Punt, d.err
+}
+
+func (d *fakeDaemon) RegisterSocket(context.Context, control.SocketRequest) (control.Registered, error) {
+	return control.Registered{}, d.err // no command asks for it
+}
+
 func (d *fakeDaemon) Plan(_ context.Context, file []byte) (control.Plan, error) {
 	d.planned = append([]byte{}, file...)
 	return d.plan, d.err

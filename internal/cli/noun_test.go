@@ -23,10 +23,10 @@ func aDaemon() *fakeDaemon {
 				LastApply: control.Apply{Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Error: "map is full"}},
 			Interfaces: []control.Interface{
 				{Name: "eth0", Ifindex: 2, Mode: "native", State: "attached", LostAfterEmit: 4,
-					Received: control.Counter{Packets: 1000, Bytes: 64000},
+					Received: control.Counter{Packets: 1007, Bytes: 64420},
 					Reasons: map[string]control.Counter{
 						"forward": {Packets: 650, Bytes: 41600}, "balance": {Packets: 50, Bytes: 3200}, "pass_no_match": {Packets: 200, Bytes: 12800},
-						"drop_blocked": {Packets: 60, Bytes: 3840}, "dry_run": {Packets: 40, Bytes: 2560}}},
+						"drop_blocked": {Packets: 60, Bytes: 3840}, "dry_run": {Packets: 40, Bytes: 2560}, "punt": {Packets: 7, Bytes: 420}}},
 				{Name: "eth1", State: "missing"},
 			},
 			L3: []control.L3Interface{
@@ -36,6 +36,12 @@ func aDaemon() *fakeDaemon {
 					MTU: 9000, RPFilter: "off", Redirect: "generic"},
 			},
 			Services: someServices(),
+			Punt: control.Punt{
+				Rules: []control.PuntRule{{Name: "dns", Protocol: "udp", Address: "203.0.113.53", Port: 53}, {Name: "all", Protocol: "tcp", Address: "2001:db8::53"}},
+				Interfaces: []control.PuntInterface{
+					{Name: "eth0", Sockets: []int{0, 1, 2, 5}, Punted: control.Counter{Packets: 7, Bytes: 420}, NoSocket: control.Counter{Packets: 3, Bytes: 180}},
+					{Name: "eth1", Sockets: []int{}}},
+			},
 			Warnings: []control.Warning{{Place: "eth1", Text: "is missing"}},
 		},
 		routes: []control.Route{
@@ -53,19 +59,20 @@ clearway v1.0.0, generation 3, process 42, up 1h2m5s, configuration /etc/clearwa
 last change 2026-01-02 03:04:05, failed: map is full (5 done, 1 failed)
 warning: eth1: is missing
 
-INTERFACE  MODE    STATE     RECEIVED  FORWARDED  BALANCED  TO LINUX  DROPPED  LOST AFTER EMIT
-eth0       native  attached  1000      650        50        240       60       4
-eth1       -       missing   0         0          0         0         0        0
+INTERFACE  MODE    STATE     RECEIVED  FORWARDED  BALANCED  PUNTED  TO LINUX  DROPPED  LOST AFTER EMIT
+eth0       native  attached  1007      650        50        7       240       60       4
+eth1       -       missing   0         0          0         0       0         0        0
 
 ` + servicesTable},
 		{"stats", `
 INTERFACE  REASON         PACKETS  BYTES
-eth0       received       1000     64000
+eth0       received       1007     64420
 eth0       forward        650      41600
 eth0       pass_no_match  200      12800
 eth0       drop_blocked   60       3840
 eth0       balance        50       3200
 eth0       dry_run        40       2560
+eth0       punt           7        420
 eth1       received       0        0
 `},
 		{"interfaces", `
@@ -83,6 +90,15 @@ PREFIX           TYPE     VIA        EGRESS           TABLE  METRIC  LEFT TO LIN
 198.51.100.0/24  unicast  -          eth0             254    0       has an MTU of its own
 `},
 		{"services", "\n" + servicesTable},
+		{"punt", `
+RULE  ADDRESS
+dns   203.0.113.53:53/udp
+all   [2001:db8::53]:any/tcp
+
+INTERFACE  QUEUES WITH A SOCKET  PUNTED  BYTES  NO SOCKET
+eth0       0-2, 5                7       420    3
+eth1       -                     0       0      0
+`},
 		{"flows", `
 SERVICE  TRACKING  AFFINITY  RECORDED  TRACK FULL  SETTLED  MOVING  TAIL  RESIZING
 dns      never     source    0         0           0        0       0     no
@@ -123,6 +139,7 @@ func TestNounsAsJSON(t *testing.T) {
 	for _, noun := range []string{"status", "stats", "interfaces"} {
 		check(noun, &control.Status{}, &d.status)
 	}
+	check("punt", &control.Punt{}, &d.status.Punt)
 	check("routes", &[]control.Route{}, &d.routes)
 	for _, noun := range []string{"services", "flows"} {
 		check(noun, &[]control.Service{}, &d.status.Services)
@@ -135,7 +152,7 @@ func TestStatusContract(t *testing.T) {
 	d.status.Interfaces = d.status.Interfaces[:1]
 	out := clearway(context.Background(), "", "status", "--json", d.serve(t))
 	for _, want := range []string{`"version":"v1.0.0"`, `"generation":3`, `"uptime_seconds":3725`,
-		`"interfaces":[{"name":"eth0",`, `"mode":"native"`, `"received":{"packets":1000,"bytes":64000}`,
+		`"interfaces":[{"name":"eth0",`, `"mode":"native"`, `"received":{"packets":1007,"bytes":64420}`,
 		`"reasons":{`, `"forward":{"packets":650,"bytes":41600}`, `"lost_after_emit":4`,
 		`"services":[{"name":"dns",`, `"backends":[{"address":"10.2.0.11","state":"active",`, `"weight":2,"slots":16381,`,
 		`"packets":40,"bytes":2560`, `"track_full":2`} {
@@ -176,11 +193,12 @@ func TestRates(t *testing.T) {
 	w.Flush()
 	want := `
 INTERFACE  REASON         PACKETS  BYTES  PACKETS/S
-eth0       received       1090     64000  90
+eth0       received       1097     64420  90
 eth0       forward        740      0      90
 eth0       drop_blocked   60       3840   0
 eth0       balance        50       3200   0
 eth0       dry_run        40       2560   0
+eth0       punt           7        420    0
 eth0       pass_no_match  5        0      0
 eth1       received       0        0      0
 `

@@ -41,7 +41,7 @@ func printServices(w io.Writer, now []control.Service, before *[]control.Service
 	fmt.Fprintln(w)
 	for _, s := range now {
 		up, of, sent := sumBackends(s)
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d/%d\t%d\t%d\t%d\t%d\t%s", s.Name, endpoint(s), s.Mode, s.Tracking, s.TableSize,
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d/%d\t%d\t%d\t%d\t%d\t%s", s.Name, endpointText(s.Address, s.Ports, s.Protocol), s.Mode, s.Tracking, s.TableSize,
 			up, of, sent.Packets, sent.Bytes, s.Dropped.Packets, s.TrackFull, tableText(s))
 		if old := serviceOf(before, s.Name); old != nil {
 			_, _, was := sumBackends(*old)
@@ -67,20 +67,20 @@ func sumBackends(s control.Service) (up, of int, sent control.Counter) {
 	return up, of, sent
 }
 
-// endpoint is where clients find a service.
-func endpoint(s control.Service) string {
-	host := s.Address
-	if a, err := netip.ParseAddr(s.Address); err == nil && a.Is6() {
-		host = "[" + host + "]"
+// endpointText is where clients find a service, or what a punt rule takes. No
+// ports are any.
+func endpointText(address string, ports []uint16, protocol string) string {
+	if a, err := netip.ParseAddr(address); err == nil && a.Is6() {
+		address = "[" + address + "]"
 	}
-	ports := []string{"any"}
-	if len(s.Ports) > 0 {
-		ports = nil
+	texts := []string{"any"}
+	if len(ports) > 0 {
+		texts = nil
 	}
-	for _, port := range s.Ports {
-		ports = append(ports, strconv.Itoa(int(port)))
+	for _, port := range ports {
+		texts = append(texts, strconv.Itoa(int(port)))
 	}
-	return fmt.Sprintf("%s:%s/%s", host, strings.Join(ports, ","), s.Protocol)
+	return fmt.Sprintf("%s:%s/%s", address, strings.Join(texts, ","), protocol)
 }
 
 func tableText(s control.Service) string {

@@ -22,6 +22,7 @@ import (
 type reader interface {
 	Status(context.Context) (control.Status, error)
 	Services(context.Context) ([]control.Service, error)
+	Punt(context.Context) (control.Punt, error)
 	Routes(context.Context) iter.Seq2[control.Route, error]
 	Explain(context.Context, control.ExplainRequest) (control.Explanation, error)
 }

@@ -20,9 +20,9 @@ func (a *app) statusCommand() *cobra.Command {
 		use:   "status",
 		short: "Show the daemon and what becomes of each interface's packets",
 		long: `Shows the daemon, the last change of the data path, and per interface how many
-packets came in, how many were forwarded, sent to backends of services, left to
-Linux or dropped, and how many a device refused after they were sent on. Then
-the services.`,
+packets came in, how many were forwarded, sent to backends of services, punted to
+programs, left to Linux or dropped, and how many a device refused after they
+were sent on. Then the services.`,
 		get:   getStatus,
 		print: printStatus,
 	})
@@ -50,11 +50,11 @@ func printStatus(w io.Writer, s control.Status, _ *control.Status) {
 	for _, warning := range s.Warnings {
 		fmt.Fprintf(w, "warning: %s: %s\n", warning.Place, warning.Text)
 	}
-	fmt.Fprintln(w, "\nINTERFACE\tMODE\tSTATE\tRECEIVED\tFORWARDED\tBALANCED\tTO LINUX\tDROPPED\tLOST AFTER EMIT")
+	fmt.Fprintln(w, "\nINTERFACE\tMODE\tSTATE\tRECEIVED\tFORWARDED\tBALANCED\tPUNTED\tTO LINUX\tDROPPED\tLOST AFTER EMIT")
 	for _, i := range s.Interfaces {
 		sum := sumReasons(i.Reasons)
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\n", i.Name, dash(i.Mode), i.State, i.Received.Packets,
-			sum.forwarded, sum.balanced, sum.passed, sum.dropped, i.LostAfterEmit)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", i.Name, dash(i.Mode), i.State, i.Received.Packets,
+			sum.forwarded, sum.balanced, sum.punted, sum.passed, sum.dropped, i.LostAfterEmit)
 	}
 	if len(s.Services) > 0 {
 		fmt.Fprintln(w)
@@ -63,7 +63,7 @@ func printStatus(w io.Writer, s control.Status, _ *control.Status) {
 }
 
 // outcome sums an interface's packets by what became of them.
-type outcome struct{ forwarded, balanced, passed, dropped uint64 }
+type outcome struct{ forwarded, balanced, punted, passed, dropped uint64 }
 
 func sumReasons(reasons map[string]control.Counter) outcome {
 	var o outcome
@@ -73,6 +73,8 @@ func sumReasons(reasons map[string]control.Counter) outcome {
 			o.forwarded += n.Packets
 		case reason == dataplane.Balanced.String():
 			o.balanced += n.Packets
+		case reason == dataplane.Punted.String():
+			o.punted += n.Packets
 		case strings.HasPrefix(reason, "drop_"):
 			o.dropped += n.Packets
 		default: // pass_... and dry_run...

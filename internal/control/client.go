@@ -21,9 +21,9 @@ import (
 // readLimit bounds how long a question that changes nothing may take.
 const readLimit = 30 * time.Second
 
-// Client asks the daemon. It is safe for concurrent use, and implements
-// API: errors that the daemon sent are an *Error, ErrNotRunning means that
-// there is no daemon.
+// Client asks the daemon, and has those methods of API that commands need. It is
+// safe for concurrent use. Errors that the daemon sent are an *Error,
+// ErrNotRunning means that there is no daemon.
 type Client struct {
 	http http.Client
 }
@@ -75,6 +75,11 @@ func (c *Client) Routes(ctx context.Context) iter.Seq2[Route, error] {
 // Services asks for the services.
 func (c *Client) Services(ctx context.Context) ([]Service, error) {
 	return ask[[]Service](ctx, c, readLimit, http.MethodGet, "/v1/services", nil)
+}
+
+// Punt asks for the punt lane.
+func (c *Client) Punt(ctx context.Context) (Punt, error) {
+	return ask[Punt](ctx, c, readLimit, http.MethodGet, "/v1/punt", nil)
 }
 
 // Explain asks what would become of a frame.

@@ -10,9 +10,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"clearway/punt"
 )
 
 // envProbe makes the test binary act as a client of another user.
@@ -25,8 +29,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// fakeAPI is an API that answers what it is told to.
+// fakeAPI is an API that answers what it is told to. A test that changes it while
+// it serves does that with the lock held.
 type fakeAPI struct {
+	sync.Mutex
 	status      Status
 	err         error
 	explanation Explanation
@@ -36,6 +42,9 @@ type fakeAPI struct {
 	now         bool // reloaded so
 	asked       ExplainRequest
 	ordered     OrderRequest
+	punt        Punt
+	registered  []SocketRequest
+	files       []string        // what the descriptors of registered were
 	block       chan struct{}   // Status says here that it is called,
 	release     <-chan struct{} // and returns when this is closed
 }
@@ -46,6 +55,8 @@ func (b *fakeAPI) Status(context.Context) (Status, error) {
 		<-b.release
 		return Status{}, errors.New("released")
 	}
+	b.Lock()
+	defer b.Unlock()
 	return b.status, b.err
 }
 
@@ -56,6 +67,8 @@ func (b *fakeAPI) Routes(context.Context) iter.Seq2[Route, error] {
 				return
 			}
 		}
+		b.Lock()
+		defer b.Unlock()
 		if b.err != nil {
 			yield(Route{}, b.err)
 		}
@@ -63,25 +76,51 @@ func (b *fakeAPI) Routes(context.Context) iter.Seq2[Route, error] {
 }
 
 func (b *fakeAPI) Explain(_ context.Context, r ExplainRequest) (Explanation, error) {
+	b.Lock()
+	defer b.Unlock()
 	b.asked = r
 	return b.explanation, b.err
 }
 
-func (b *fakeAPI) Services(context.Context) ([]Service, error) { return b.services, b.err }
+func (b *fakeAPI) Services(context.Context) ([]Service, error) {
+	b.Lock()
+	defer b.Unlock()
+	return b.services, b.err
+}
 
 func (b *fakeAPI) Plan(_ context.Context, file []byte) (Plan, error) {
+	b.Lock()
+	defer b.Unlock()
 	b.planned = file
 	return Plan{Generation: 4, Moves: []Move{{Service: "web", Moved: 3, Slots: 251}}}, b.err
 }
 
 func (b *fakeAPI) Reload(_ context.Context, r ReloadRequest) (Reload, error) {
+	b.Lock()
+	defer b.Unlock()
 	b.reloaded, b.now = r.File, r.Now
 	return Reload{Generation: 4, Changes: []string{"+ allow 10.0.0.0/8"}}, b.err
 }
 
 func (b *fakeAPI) Order(_ context.Context, r OrderRequest) (Ordered, error) {
+	b.Lock()
+	defer b.Unlock()
 	b.ordered = r
 	return Ordered{State: "draining", Changes: []string{"drained"}}, b.err
+}
+
+func (b *fakeAPI) Punt(context.Context) (Punt, error) {
+	b.Lock()
+	defer b.Unlock()
+	return b.punt, b.err
+}
+
+func (b *fakeAPI) RegisterSocket(_ context.Context, r SocketRequest) (Registered, error) {
+	b.Lock()
+	defer b.Unlock()
+	b.registered = append(b.registered, r)
+	b.files = append(b.files, fileOf(r.Socket))
+	return Registered{Interface: r.Interface, Queue: r.Queue}, b.err
 }
 
 // serve runs a server for b in a temporary directory until the test ends, and
@@ -112,12 +151,19 @@ func probe(socket string) int {
 	code := 0
 	_, statusErr := c.Status(ctx)
 	_, servicesErr := c.Services(ctx)
+	_, puntErr := c.Punt(ctx)
 	_, planErr := c.Plan(ctx, []byte("x"))
-	if errors.Join(statusErr, servicesErr, planErr) == nil {
+	if errors.Join(statusErr, servicesErr, puntErr, planErr) == nil {
 		code |= 1
 	}
 	_, reloadErr := c.Reload(ctx, ReloadRequest{File: []byte("x")})
 	_, orderErr := c.Order(ctx, OrderRequest{Service: "web"})
+	registerErr := punt.Register(ctx, socket, "eth0", 0, 0)
+	if registerErr == nil {
+		code |= 2
+	} else if !strings.Contains(registerErr.Error(), "only uid 0 may change") {
+		code |= 4
+	}
 	for _, err := range []error{reloadErr, orderErr} {
 		var refused *Error
 		switch {

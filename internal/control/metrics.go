@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -28,6 +29,8 @@ var (
 	lostDesc            = desc("lost_after_emit_packets_total", "Frames that a device refused after they were forwarded.", "interface")
 	attachedDesc        = desc("interface_attached", "Whether the interface is there and Clearway attached to it.", "interface", "mode")
 
+	puntSocketDesc = desc("punt_socket", "A socket that takes what punt rules match on the queue; always 1.", "interface", "queue")
+
 	generationDesc = desc("generation", "Generation of the data path.")
 	appliesDesc    = desc("applies_total", "Attempts to change the data path, since the daemon started.", "result")
 	buildDesc      = desc("build_info", "The daemon's build; always 1.", "version", "goversion")
@@ -41,7 +44,7 @@ type collector struct {
 // Describe implements prometheus.Collector.
 func (collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range append([]*prometheus.Desc{packetsDesc, bytesDesc, receivedPacketsDesc, receivedBytesDesc,
-		lostDesc, attachedDesc, generationDesc, appliesDesc, buildDesc}, serviceDescs...) {
+		lostDesc, attachedDesc, puntSocketDesc, generationDesc, appliesDesc, buildDesc}, serviceDescs...) {
 		ch <- d
 	}
 }
@@ -65,6 +68,11 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, service := range s.Services {
 		out.sendService(service)
+	}
+	for _, i := range s.Punt.Interfaces {
+		for _, queue := range i.Sockets {
+			out.gauge(puntSocketDesc, 1, i.Name, strconv.Itoa(queue))
+		}
 	}
 }
 

@@ -25,6 +25,7 @@ func TestMetrics(t *testing.T) {
 				Reasons: map[string]Counter{"forward": {7, 700}, "pass_no_match": {3, 300}}},
 			{Name: "eth9", Mode: "auto", State: Missing},
 		},
+		Punt: Punt{Interfaces: []PuntInterface{{Name: "eth0", Sockets: []int{0, 3}}, {Name: "eth9", Sockets: []int{}}}},
 	}}
 	want := `
 # HELP clearway_applies_total Attempts to change the data path, since the daemon started.
@@ -52,6 +53,10 @@ clearway_lost_after_emit_packets_total{interface="eth0"} 1
 # TYPE clearway_packets_total counter
 clearway_packets_total{interface="eth0",reason="forward"} 7
 clearway_packets_total{interface="eth0",reason="pass_no_match"} 3
+# HELP clearway_punt_socket A socket that takes what punt rules match on the queue; always 1.
+# TYPE clearway_punt_socket gauge
+clearway_punt_socket{interface="eth0",queue="0"} 1
+clearway_punt_socket{interface="eth0",queue="3"} 1
 # HELP clearway_received_bytes_total Bytes of those frames, Ethernet header included.
 # TYPE clearway_received_bytes_total counter
 clearway_received_bytes_total{interface="eth0"} 1000

@@ -12,20 +12,30 @@ import (
 
 type peerKey struct{}
 
+// peer is who is at the other end of a connection.
+type peer struct {
+	cred    *unix.Ucred
+	passing *passingConn // nil: it can't pass descriptors
+}
+
 // withPeer notes in a connection's context who is at the other end. Without
 // credentials the context carries none, and changes are refused.
 func withPeer(ctx context.Context, c net.Conn) context.Context {
-	cred, err := peerOf(c)
-	if err != nil {
+	var p peer
+	if passing, ok := c.(*passingConn); ok {
+		p.passing, c = passing, passing.UnixConn
+	}
+	var err error
+	if p.cred, err = peerOf(c); err != nil {
 		return ctx
 	}
-	return context.WithValue(ctx, peerKey{}, cred)
+	return context.WithValue(ctx, peerKey{}, p)
 }
 
 // mayChange says whether the peer of a request is uid 0.
 func mayChange(ctx context.Context) bool {
-	cred, ok := ctx.Value(peerKey{}).(*unix.Ucred)
-	return ok && cred.Uid == 0
+	p, ok := ctx.Value(peerKey{}).(peer)
+	return ok && p.cred.Uid == 0
 }
 
 // peerOf reads the credentials that the peer had when it connected (unix(7),

@@ -27,7 +27,7 @@ const (
 
 // Serve answers the API on l until ctx ends, and closes l.
 func Serve(ctx context.Context, l net.Listener, a API, log *slog.Logger) error {
-	return serveHTTP(ctx, l, routes(a), log)
+	return serveHTTP(ctx, passingListener{l}, withDescriptors(routes(a)), log)
 }
 
 // routes is the API: one line a verb.
@@ -35,11 +35,13 @@ func routes(a API) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", answer(func(r *http.Request) (any, error) { return a.Status(r.Context()) }))
 	mux.HandleFunc("GET /v1/services", answer(func(r *http.Request) (any, error) { return a.Services(r.Context()) }))
+	mux.HandleFunc("GET /v1/punt", answer(func(r *http.Request) (any, error) { return a.Punt(r.Context()) }))
 	mux.HandleFunc("GET /v1/routes", func(w http.ResponseWriter, r *http.Request) { sendRoutes(w, a.Routes(r.Context())) })
 	mux.HandleFunc("POST /v1/explain", answer(func(r *http.Request) (any, error) { return explain(a, r) }))
 	mux.HandleFunc("POST /v1/plan", answer(func(r *http.Request) (any, error) { return plan(a, r) }))
 	mux.HandleFunc("POST /v1/reload", changing(answer(func(r *http.Request) (any, error) { return reload(a, r) })))
 	mux.HandleFunc("POST /v1/order", changing(answer(func(r *http.Request) (any, error) { return order(a, r) })))
+	mux.HandleFunc("POST /v1/punt/sockets", changing(answer(func(r *http.Request) (any, error) { return registerSocket(a, r) })))
 	return mux
 }
 

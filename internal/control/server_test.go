@@ -32,6 +32,8 @@ func TestQuestionsAndAnswers(t *testing.T) {
 		services: []Service{{Name: "web", Ports: []uint16{80}, Backends: []Backend{{Address: "10.2.0.11", Weight: 3,
 			Health: &Health{Status: "down", Error: "connection refused", Missing: 2}}}}},
 	}
+	b.punt = Punt{Rules: []PuntRule{{Name: "dns", Protocol: "udp", Address: "192.0.2.53", Port: 53}},
+		Interfaces: []PuntInterface{{Name: "eth0", Sockets: []int{0, 3}, Punted: Counter{1, 60}, NoSocket: Counter{2, 120}}}}
 	c := NewClient(serve(t, b))
 	ctx := context.Background()
 
@@ -50,6 +52,10 @@ func TestQuestionsAndAnswers(t *testing.T) {
 	services, err := c.Services(ctx)
 	if diff := cmp.Diff(b.services, services); err != nil || diff != "" {
 		t.Errorf("services: %v\n%s", err, diff)
+	}
+	punt, err := c.Punt(ctx)
+	if diff := cmp.Diff(b.punt, punt); err != nil || diff != "" {
+		t.Errorf("punt: %v\n%s", err, diff)
 	}
 	plan, err := c.Plan(ctx, []byte("forward: {}"))
 	if err != nil || string(b.planned) != "forward: {}" || len(plan.Moves) != 1 || plan.Moves[0].Slots != 251 {
@@ -78,7 +84,9 @@ func TestRoutes(t *testing.T) {
 	if got, err := collect(2); err != nil || !slices.Equal(got, all[:2]) {
 		t.Errorf("the first two routes: %v, %v", got, err)
 	}
+	b.Lock()
 	b.err = errors.New("interrupted")
+	b.Unlock()
 	if got, err := collect(9); err == nil || err.Error() != "interrupted" || len(got) != 3 {
 		t.Errorf("with an error at the end: %v, %v", got, err)
 	}
@@ -98,7 +106,9 @@ func TestErrorsTravel(t *testing.T) {
 	if diff := cmp.Diff(refusal, got); diff != "" {
 		t.Error(diff)
 	}
+	b.Lock()
 	b.err = errors.New("out of memory")
+	b.Unlock()
 	if _, err = c.Status(context.Background()); !errors.As(err, &got) || got.Code != 500 || got.Message != "out of memory" {
 		t.Errorf("a plain error came back as %#v", err)
 	}
@@ -113,20 +123,24 @@ func TestChangingIsForUIDZero(t *testing.T) {
 
 	for _, now := range []bool{false, true} {
 		got, err := c.Reload(ctx, ReloadRequest{File: []byte("forward: {}"), Now: now})
+		b.Lock()
 		if err != nil || got.Generation != 4 || string(b.reloaded) != "forward: {}" || b.now != now {
 			t.Fatalf("reload as root: %+v, %v; the API got %q, now %v", got, err, b.reloaded, b.now)
 		}
+		b.Unlock()
 	}
 	request := OrderRequest{Service: "web", Backend: "10.2.0.11", Order: "drain", Force: true}
 	ordered, err := c.Order(ctx, request)
 	if err != nil || ordered.State != "draining" || b.ordered != request {
 		t.Fatalf("order as root: %+v, %v; the API got %+v", ordered, err, b.ordered)
 	}
+	b.Lock()
 	b.reloaded, b.ordered = nil, OrderRequest{}
+	b.Unlock()
 	if code := runProbe(t, socket); code != 1 {
 		t.Errorf("as another user the probe's result was %03b, want 001: reading let through and changing refused", code)
 	}
-	if b.reloaded != nil || b.ordered != (OrderRequest{}) {
+	if b.reloaded != nil || b.ordered != (OrderRequest{}) || b.registered != nil {
 		t.Error("another user's change reached the API")
 	}
 }

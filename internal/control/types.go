@@ -10,12 +10,15 @@ import (
 	"clearway/internal/config"
 )
 
-// API is what the daemon offers. The daemon implements it; so does [Client], by
-// asking the daemon. All methods may be called concurrently.
+// API is what the daemon offers. [Client] asks it for all of this but for
+// RegisterSocket, which programs call by package punt. All methods may be called
+// concurrently.
 type API interface {
 	Status(context.Context) (Status, error)
 	// Services lists the services by name.
 	Services(context.Context) ([]Service, error)
+	// Punt tells of the punt lane.
+	Punt(context.Context) (Punt, error)
 	// Routes lists the kernel's routes. An error comes last.
 	Routes(context.Context) iter.Seq2[Route, error]
 	Explain(context.Context, ExplainRequest) (Explanation, error)
@@ -26,6 +29,9 @@ type API interface {
 	// Order gives a backend the operator's order. Given twice it changes
 	// nothing.
 	Order(context.Context, OrderRequest) (Ordered, error)
+	// RegisterSocket has a socket take the packets that punt rules match on a
+	// queue.
+	RegisterSocket(context.Context, SocketRequest) (Registered, error)
 }
 
 // Status is the data path and its daemon at one moment.
@@ -37,6 +43,7 @@ type Status struct {
 	Interfaces    []Interface   `json:"interfaces"`
 	L3            []L3Interface `json:"l3"`
 	Services      []Service     `json:"services"` // by name
+	Punt          Punt          `json:"punt"`
 	Warnings      []Warning     `json:"warnings"`
 }
 

@@ -54,10 +54,14 @@ func (a *api) Status(ctx context.Context) (control.Status, error) {
 	if err != nil {
 		return control.Status{}, err
 	}
+	punt, err := a.punt(stats)
+	if err != nil {
+		return control.Status{}, err
+	}
 	now := a.snapshot()
 	s := statusOf(a.version, stats, now.state)
 	addMissing(&s, now.names)
-	s.Services = services
+	s.Services, s.Punt = services, punt
 	s.UptimeSeconds = int64(time.Since(a.started).Seconds())
 	s.Daemon = &control.Daemon{PID: os.Getpid(), Config: a.file, Applies: now.applies, LastApply: now.last}
 	s.Warnings = append(append(s.Warnings, a.notes...), now.warnings...)

@@ -21,6 +21,8 @@ type Dataplane interface {
 	Tick(context.Context) (dataplane.Changes, error)
 	Stats() (dataplane.Stats, error)
 	Services() ([]dataplane.ServiceStats, error)
+	RegisterSocket(port string, queue, socket int) error
+	Sockets() ([]dataplane.Socket, error)
 	Explain(ifindex int, frame []byte) (dataplane.Explanation, error)
 	Close() error
 }
@@ -51,6 +53,8 @@ type Machine interface {
 	Find(context.Context, netstate.Lookup) (string, error)
 	Routes(context.Context) iter.Seq2[netstate.Route, error]
 	SetVLANOffload(ifindex int, on bool) error
+	// CheckSocket returns nil if a descriptor is an AF_XDP socket bound to a queue.
+	CheckSocket(socket, ifindex, queue int) error
 	// RefreshNeighbours keeps those alive that only Clearway uses, until its
 	// context ends.
 	RefreshNeighbours(context.Context, *slog.Logger) error
@@ -69,4 +73,8 @@ func (*kernel) Routes(ctx context.Context) iter.Seq2[netstate.Route, error] {
 
 func (*kernel) SetVLANOffload(ifindex int, on bool) error {
 	return netstate.SetVLANOffload(ifindex, on)
+}
+
+func (*kernel) CheckSocket(socket, ifindex, queue int) error {
+	return netstate.CheckSocket(socket, ifindex, queue)
 }

@@ -4,6 +4,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
@@ -42,6 +43,7 @@ type fakeDataplane struct {
 	preview func(dataplane.State) dataplane.Changes
 	ticks   int
 	tickErr error
+	sockets []dataplane.Socket
 }
 
 func (d *fakeDataplane) Apply(_ context.Context, s dataplane.State) (dataplane.Changes, error) {
@@ -97,11 +99,31 @@ func (d *fakeDataplane) Stats() (dataplane.Stats, error) {
 	defer d.mu.Unlock()
 	s := dataplane.Stats{Generation: len(d.applied)}
 	for _, p := range d.last().Ports {
+		reasons := map[dataplane.Reason]dataplane.Counter{dataplane.Forward: {Packets: 2, Bytes: 120}}
+		if len(d.last().Punt) > 0 {
+			reasons[dataplane.Punted] = dataplane.Counter{Packets: 4, Bytes: 240}
+			reasons[dataplane.PassNoSocket] = dataplane.Counter{Packets: 5, Bytes: 300}
+		}
 		s.Ports = append(s.Ports, dataplane.PortStats{Name: p.Name, Ifindex: p.Ifindex, Mode: dataplane.Native,
-			Received: dataplane.Counter{Packets: 2, Bytes: 120},
-			Reasons:  map[dataplane.Reason]dataplane.Counter{dataplane.Forward: {Packets: 2, Bytes: 120}}})
+			Received: dataplane.Counter{Packets: 2, Bytes: 120}, Reasons: reasons})
 	}
 	return s, nil
+}
+
+func (d *fakeDataplane) RegisterSocket(port string, queue, _ int) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if queue >= dataplane.PuntQueues {
+		return errors.New("no such queue")
+	}
+	d.sockets = append(d.sockets, dataplane.Socket{Port: port, Queue: queue})
+	return nil
+}
+
+func (d *fakeDataplane) Sockets() ([]dataplane.Socket, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.sockets, nil
 }
 
 func (d *fakeDataplane) Explain(_ int, frame []byte) (dataplane.Explanation, error) {
@@ -150,6 +172,8 @@ type fakeMachine struct {
 	// they have been looked at once, which stands for a program attached.
 	guesses bool
 	looks   int
+
+	checkSocket func(socket, ifindex, queue int) error
 }
 
 func newFakeMachine(names ...string) *fakeMachine {
@@ -211,6 +235,10 @@ func (m *fakeMachine) SetVLANOffload(ifindex int, on bool) error {
 	}
 	m.stripped[ifindex] = on
 	return nil
+}
+
+func (m *fakeMachine) CheckSocket(socket, ifindex, queue int) error {
+	return m.checkSocket(socket, ifindex, queue)
 }
 
 func (m *fakeMachine) RefreshNeighbours(ctx context.Context, _ *slog.Logger) error {

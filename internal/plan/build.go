@@ -102,6 +102,9 @@ func Build(in Input) (dataplane.State, []Warning, error) {
 	b.warnForwarding(own)
 	b.warnExceptions()
 	errs = append(errs, b.balance(in, &s)...)
+	for _, r := range c.Punt {
+		s.Punt = append(s.Punt, dataplane.PuntRule(r))
+	}
 	return s, b.warnings, errors.Join(errs...)
 }
 

@@ -54,6 +54,22 @@ func withHop(h netstate.NextHop, change ...func(*netstate.NextHop)) netstate.Nex
 	return h
 }
 
+func TestPunt(t *testing.T) {
+	c := configOf("eth0")
+	c.Punt = []config.PuntRule{{Name: "dns", Protocol: dataplane.UDP, Address: addr("192.0.2.53"), Port: 53}, {Name: "all", Protocol: dataplane.TCP, Address: addr("2001:db8::53")}}
+	s, warnings, err := Build(Input{Config: c, View: view(ethernet(1, "eth0"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []dataplane.PuntRule{{Name: "dns", Protocol: dataplane.UDP, Address: addr("192.0.2.53"), Port: 53}, {Name: "all", Protocol: dataplane.TCP, Address: addr("2001:db8::53")}}
+	if diff := cmp.Diff(want, s.Punt, compareNetip); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if addresses := Addresses(c); len(addresses) > 0 {
+		t.Errorf("the next hops of %v are asked for, which no rule needs; warnings %v", addresses, warnings)
+	}
+}
+
 func TestBalance(t *testing.T) {
 	c := configOf("eth0")
 	c.Balance = config.Balance{

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"clearway/dataplane"
+	"clearway/internal/control"
+	"clearway/internal/netstate"
+)
+
+// Punt implements control.API.
+func (a *api) Punt(context.Context) (control.Punt, error) {
+	stats, err := a.dataplane.Stats()
+	if err != nil {
+		return control.Punt{}, err
+	}
+	return a.punt(stats)
+}
+
+func (a *api) punt(stats dataplane.Stats) (control.Punt, error) {
+	sockets, err := a.dataplane.Sockets()
+	p := puntOf(stats, sockets)
+	p.Rules = wireRules(a.snapshot().state.Punt)
+	return p, err
+}
+
+// Punt is control.API's, without the rules.
+func (p *Pins) Punt(context.Context) (control.Punt, error) {
+	stats, err := p.dataplane.Stats()
+	if err != nil {
+		return control.Punt{}, err
+	}
+	sockets, err := p.dataplane.Sockets()
+	return puntOf(stats, sockets), err
+}
+
+// puntOf puts the punt lane into the words of the API, but for the rules.
+func puntOf(stats dataplane.Stats, sockets []dataplane.Socket) control.Punt {
+	p := control.Punt{Interfaces: []control.PuntInterface{}} // not null in JSON
+	for _, port := range stats.Ports {
+		i := control.PuntInterface{
+			Name:     port.Name,
+			Sockets:  []int{},
+			Punted:   control.Counter(port.Reasons[dataplane.Punted]),
+			NoSocket: control.Counter(port.Reasons[dataplane.PassNoSocket]),
+		}
+		for _, s := range sockets {
+			if s.Port == port.Name {
+				i.Sockets = append(i.Sockets, s.Queue)
+			}
+		}
+		p.Interfaces = append(p.Interfaces, i)
+	}
+	return p
+}
+
+func wireRules(rules []dataplane.PuntRule) []control.PuntRule {
+	all := []control.PuntRule{}
+	for _, r := range rules {
+		all = append(all, control.PuntRule{Name: r.Name, Protocol: r.Protocol.String(), Address: r.Address.String(), Port: r.Port})
+	}
+	return all
+}
+
+// RegisterSocket implements control.API. The descriptor is the caller's and may be
+// closed when this returns, so it waits for the loop however long that takes.
+func (a *api) RegisterSocket(ctx context.Context, q control.SocketRequest) (control.Registered, error) {
+	return inLoop(context.WithoutCancel(ctx), a.reconciler, func(context.Context) (control.Registered, error) {
+		if err := a.registerSocket(q); err != nil {
+			return control.Registered{}, err
+		}
+		return control.Registered{Interface: q.Interface, Queue: q.Queue}, nil
+	})
+}
+
+func (r *reconciler) registerSocket(q control.SocketRequest) error {
+	state := r.snapshot().state
+	port, err := portOf(state, q.Interface)
+	if err != nil {
+		return err
+	}
+	if q.Queue < dataplane.PuntQueues { // others are refused below
+		if err := r.machine.CheckSocket(q.Socket, port, q.Queue); err != nil {
+			return control.Invalidf("registering a socket for %s, queue %d: %v%s", q.Interface, q.Queue, err, socketRemedy(err, q))
+		}
+	}
+	if err := r.dataplane.RegisterSocket(q.Interface, q.Queue, q.Socket); err != nil {
+		return control.Invalidf("%v", err)
+	}
+	r.log.Info("registered a socket", "interface", q.Interface, "queue", q.Queue, "punt rules", len(state.Punt))
+	return nil
+}
+
+// socketRemedy says what to do about an error of CheckSocket.
+func socketRemedy(err error, q control.SocketRequest) string {
+	switch {
+	case errors.Is(err, netstate.ErrNotXDPSocket):
+		return ": pass the descriptor of an open one"
+	case errors.Is(err, netstate.ErrNotBound), errors.Is(err, netstate.ErrOtherQueue):
+		return fmt.Sprintf(": bind it to queue %d of %s, or register it for where it is bound", q.Queue, q.Interface)
+	}
+	return ""
+}

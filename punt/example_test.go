@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package punt_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+
+	"clearway/punt"
+	"clearway/xsk"
+)
+
+func check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// The program of the package's page.
+func Print(ctx context.Context, ifindex int) {
+	umem, err := xsk.NewUMEM(xsk.UMEMOptions{})
+	check(err)
+	sock, err := xsk.Open(umem, xsk.Options{Ifindex: ifindex})
+	check(err)
+	check(punt.Register(ctx, punt.DefaultControl, "eth0", sock.Queue(), sock.FD()))
+	for cache := umem.NewCache(); ; {
+		check(sock.RX.Wait(ctx))
+		a, b := sock.RX.Peek(64)
+		for _, span := range [2][]xsk.Desc{a, b} {
+			for _, d := range span {
+				fmt.Printf("%x\n", umem.Data(d))
+			}
+			check(cache.PutAll(span))
+		}
+		sock.RX.Release(len(a) + len(b))
+		_, err := sock.Fill.Refill(cache)
+		check(err)
+	}
+}
+
+// Without a daemon there is nobody to register with.
+func ExampleRegister() {
+	err := punt.Register(context.Background(), "/nonexistent/clearway.sock", "eth0", 0, 3)
+	fmt.Println(errors.Is(err, punt.ErrNotRunning))
+	fmt.Println(err)
+	// Output:
+	// true
+	// registering a socket for eth0, queue 0: the daemon is not running: dial unix /nonexistent/clearway.sock: connect: no such file or directory
+}
