@@ -10,6 +10,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -38,22 +39,27 @@ type flow struct {
 	answer  []byte
 }
 
-func dial(ctx context.Context, from *topo.Host, s service, rnd *rand.Rand) (*flow, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	conn, err := from.Dial(ctx, "tcp", s.at().String())
-	if err != nil {
-		return nil, err
-	}
-	return &flow{service: s, conn: conn, rnd: rnd}, nil
+// dial connects from one of a host's addresses; zero: any.
+func dial(ctx context.Context, host *topo.Host, from netip.Addr, s service, rnd *rand.Rand) (*flow, error) {
+	f := &flow{service: s, rnd: rnd}
+	err := host.Do(func() (err error) {
+		dialer := net.Dialer{Timeout: patience, LocalAddr: &net.TCPAddr{IP: from.AsSlice()}}
+		f.conn, err = dialer.DialContext(ctx, "tcp", s.at().String())
+		return err
+	})
+	return f, err
 }
 
-// ask sends a request of size random bytes and checks the answer: that it is from
-// the server that all others were from, and right to the last bit.
-func (f *flow) ask(size int) error {
+// ask sends a request of size random bytes and checks the answer.
+func (f *flow) ask(size int) error { return f.askTimes(size, 1) }
+
+// askTimes has the bytes come back several times. It checks that the answer is
+// from the server that all others were from, and right to the last bit.
+func (f *flow) askTimes(size, times int) error {
 	f.number++
 	f.request = binary.BigEndian.AppendUint64(f.request[:0], f.number)
 	f.request = binary.BigEndian.AppendUint32(f.request, uint32(size))
+	f.request = binary.BigEndian.AppendUint32(f.request, uint32(times))
 	for range size {
 		f.request = append(f.request, byte(f.rnd.Uint32()))
 	}
@@ -61,7 +67,7 @@ func (f *flow) ask(size int) error {
 	if _, err := f.conn.Write(f.request); err != nil {
 		return err
 	}
-	f.answer = append(f.answer[:0], make([]byte, nameBytes+len(f.request))...)
+	f.answer = append(f.answer[:0], make([]byte, nameBytes+headerBytes+size*times)...)
 	if _, err := io.ReadFull(f.conn, f.answer); err != nil {
 		return err
 	}
@@ -76,7 +82,7 @@ func (f *flow) ask(size int) error {
 	for i := range data {
 		data[i] = ^data[i]
 	}
-	if !bytes.Equal(header, f.request[:headerBytes]) || !bytes.Equal(data, f.request[headerBytes:]) {
+	if !bytes.Equal(header, f.request[:headerBytes]) || !bytes.Equal(data, bytes.Repeat(f.request[headerBytes:], times)) {
 		return fmt.Errorf("the answer to request %d is wrong", f.number)
 	}
 	f.answers.Add(1)
@@ -119,7 +125,7 @@ func (n *network) newCrowd(from string, rnd *rand.Rand, each int, services []ser
 	n.t.Cleanup(c.leave)
 	for _, s := range services {
 		for range each {
-			f, err := dial(c.ctx, c.from, s, rand.New(rand.NewPCG(rnd.Uint64(), 0)))
+			f, err := dial(c.ctx, c.from, netip.Addr{}, s, rand.New(rand.NewPCG(rnd.Uint64(), 0)))
 			if err == nil {
 				c.flows = append(c.flows, f)
 				err = f.ask(most)
@@ -177,7 +183,7 @@ func (c *crowd) come(s service, rnd *rand.Rand) {
 		c.mu.Lock()
 		epoch := c.epoch
 		c.mu.Unlock()
-		f, err := dial(c.ctx, c.from, s, rnd)
+		f, err := dial(c.ctx, c.from, netip.Addr{}, s, rnd)
 		if err == nil {
 			err = f.ask(rnd.IntN(most))
 			f.conn.Close()

@@ -23,8 +23,7 @@ type network struct {
 	metric int          // of the last ones
 }
 
-// newNetwork makes a network. Where there is a balancer it attaches its program
-// itself; all else receives what programs send to it.
+// newNetwork makes a network. Balancers are called lb1 and so on, servers s1.
 func newNetwork(t *testing.T, middle string, leaves ...string) *network {
 	testkit.RequireKernel(t, "6.6", "tcx, by which health checks reach backends,")
 	n := &network{t: t, leaves: leaves, metric: 1000, Lab: &topo.Lab{Hosts: []topo.HostSpec{{Name: middle, Forward: true}}}}
@@ -34,22 +33,26 @@ func newNetwork(t *testing.T, middle string, leaves ...string) *network {
 			{To: netip.MustParsePrefix("::/0"), Via: address(i+1, 1, true)},
 		}})
 		n.Links = append(n.Links, topo.Link{
-			A: topo.End{Host: leaf, Name: "eth0", Addresses: addresses(i+1, 2), NAPI: napi(leaf, topo.NAPIByGRO)},
-			B: topo.End{Host: middle, Name: leaf, Addresses: addresses(i+1, 1), NAPI: napi(middle, topo.NAPIByXDP)},
+			A: topo.End{Host: leaf, Name: "eth0", Addresses: addresses(i+1, 2), NAPI: napi(leaf)},
+			B: topo.End{Host: middle, Name: leaf, Addresses: addresses(i+1, 1), NAPI: napi(middle)},
 		})
 	}
 	topotest.New(t, n.Lab)
 	return n
 }
 
-func napi(host string, other topo.NAPI) topo.NAPI {
-	if isBalancer(host) {
+// napi leaves devices of balancers and servers to the programs that they attach.
+// What a program sends back out of a veth device waits at the other end until
+// other frames come, unless that has a program, too.
+func napi(host string) topo.NAPI {
+	switch host[0] {
+	case 'l':
 		return topo.NAPINone
+	case 's':
+		return topo.NAPIByGRO // without a program, too, it receives
 	}
-	return other
+	return topo.NAPIByXDP
 }
-
-func isBalancer(host string) bool { return host[:2] == "lb" }
 
 // address is that of a host on the link of a leaf.
 func address(leaf, host int, ipv6 bool) netip.Addr {

@@ -126,10 +126,11 @@ func (s *server) accept(l net.Listener) {
 }
 
 // A request is a header and as many bytes as it says. The answer is the server's
-// name, padded, the same header, and the bytes turned round bit by bit.
+// name, padded, the same header, and the bytes turned round bit by bit, as often
+// as the header says.
 const (
 	nameBytes   = 8
-	headerBytes = 12 // number of the request, 8 bytes; size, 4 bytes
+	headerBytes = 16 // number of the request, 8 bytes; size, 4 bytes; times, 4 bytes
 )
 
 func (s *server) serve(c net.Conn) {
@@ -146,8 +147,10 @@ func (s *server) serve(c net.Conn) {
 		}
 		answer = fmt.Appendf(answer[:0], "%-*s", nameBytes, s.name)
 		answer = append(answer, request[:headerBytes]...)
-		for _, b := range request[headerBytes:] {
-			answer = append(answer, ^b)
+		for range binary.BigEndian.Uint32(request[12:]) {
+			for _, b := range request[headerBytes:] {
+				answer = append(answer, ^b)
+			}
 		}
 		c.SetWriteDeadline(time.Now().Add(patience))
 		if _, err := c.Write(answer); err != nil {
