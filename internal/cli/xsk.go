@@ -29,25 +29,25 @@ program is refused, and left as it is.
 Columns, and names of --json, where each second is an object and the summary is
 the last one:
 
-  PPS           pps             packets a second (in all: packets, seconds)
-  MBIT/S        mbps            of Ethernet frames, without check sequence and
-                                gap between frames (in all: bytes)
-  DROPPED       dropped         all that got lost: rx_dropped, rx_ring_full,
-                                tx_ring_full and invalid
-  RX DROPPED    rx_dropped      by the kernel, on the way to the socket
-  RING FULL     rx_ring_full    since this program was too slow
-  FILL EMPTY    fill_empty      for want of an empty chunk; in copy mode these
-                                are in rx_dropped too
-  INVALID       invalid         descriptors that the kernel refused
-  TX FULL       tx_ring_full    received, and no room to send them on
-  BATCH         mean_batch      packets a turn of the loop
-  USER, SYSTEM  user_ns,        CPU time of this process, in per cent of one
-                system_ns       CPU; cpu_ns is the sum. What the kernel does in
-                                softirqs is mostly on no process's account
-  KICKS/S       kicks           system calls to send
-  WAKEUPS/S     wakeups         system calls to receive
-  WAITS/S       waits           system calls to sleep till there is a packet;
-                                syscalls is the sum of the three
+    PPS           pps             packets a second (in all: packets, seconds)
+    MBIT/S        mbps            of Ethernet frames, without check sequence and
+                                  gap between frames (in all: bytes)
+    DROPPED       dropped         all that got lost: rx_dropped, rx_ring_full,
+                                  tx_ring_full and invalid
+    RX DROPPED    rx_dropped      by the kernel, on the way to the socket
+    RING FULL     rx_ring_full    since this program was too slow
+    FILL EMPTY    fill_empty      for want of an empty chunk; in copy mode these
+                                  are in rx_dropped too
+    INVALID       invalid         descriptors that the kernel refused
+    TX FULL       tx_ring_full    received, and no room to send them on
+    BATCH         mean_batch      packets a turn of the loop
+    USER, SYSTEM  user_ns,        CPU time of this process, in per cent of one
+                  system_ns       CPU; cpu_ns is the sum. What the kernel does in
+                                  softirqs is mostly on no process's account
+    KICKS/S       kicks           system calls to send
+    WAKEUPS/S     wakeups         system calls to receive
+    WAITS/S       waits           system calls to sleep till there is a packet;
+                                  syscalls is the sum of the three
 
 The names from rx_dropped to tx_ring_full are in the object "drops". A second has
 "second", its number. The summary has totals and means of the same names, and
@@ -115,7 +115,7 @@ func xskFlags(cmd *cobra.Command) *xskOptions {
 	f := cmd.Flags()
 	f.StringVar(&o.Interface, "interface", "", "`INTERFACE` to work on")
 	f.StringVar(&o.queue, "queue", "0", "`QUEUE` of the interface, from 0, or all")
-	f.DurationVar(&o.Duration, "duration", 10*time.Second, "how long to go on; 0: until it is interrupted")
+	f.DurationVar(&o.Duration, "duration", 10*time.Second, "`TIME` to go on for; 0: until it is interrupted")
 	f.IntVar(&o.Batch, "batch", 64, "how many `PACKETS` a turn of the loop takes at most")
 	f.StringVar(&o.mode, "mode", "auto", "`MODE`: copy, zerocopy, or auto: zerocopy where the driver has it")
 	f.BoolVar(&o.BusyPoll, "busy-poll", false, "never sleep, and run the device's work in this process; set napi_defer_hard_irqs and gro_flush_timeout of the device")

@@ -34,6 +34,8 @@ type Options struct {
 	Started func(Setup)
 	// Each, unless nil, is called after each second.
 	Each func(Second)
+
+	linkPatience time.Duration // for tests; 0: linkPatience
 }
 
 // Check returns an error that names the flag that can't be.

@@ -10,12 +10,12 @@ type pace struct {
 	start time.Time
 }
 
-// patience is how long a sender sleeps at a time, so that it sees when it is to
+// longestNap is how long a sender sleeps at a time, so that it sees when it is to
 // end.
-const patience = 10 * time.Millisecond
+const longestNap = 10 * time.Millisecond
 
 // allow returns how many packets may be sent, at most limit, where sent went
-// before. If none may it sleeps, at most for the time of its patience.
+// before. If none may it sleeps for a while.
 func (p *pace) allow(limit int, sent uint64) int {
 	if p.rate == 0 {
 		return limit
@@ -27,6 +27,6 @@ func (p *pace) allow(limit int, sent uint64) int {
 	if due >= 1 {
 		return int(min(due, float64(limit)))
 	}
-	time.Sleep(min(patience, time.Duration((1-due)/p.rate*float64(time.Second))))
+	time.Sleep(min(longestNap, time.Duration((1-due)/p.rate*float64(time.Second))))
 	return 0
 }

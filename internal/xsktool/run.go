@@ -3,6 +3,7 @@
 package xsktool
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -32,7 +33,7 @@ func (r *rig) run(ctx context.Context, o *Options, setup Setup, tallies []tally,
 	}
 	g, failed := errgroup.WithContext(ctx)
 	for _, w := range workers {
-		g.Go(func() error { return r.work(w) })
+		g.Go(func() error { return r.work(w, cmp.Or(o.linkPatience, linkPatience)) })
 	}
 	watchErr := r.watch(failed, o, start, tallies, &sum)
 	r.stop()

@@ -12,11 +12,11 @@ import (
 
 // work takes turns until the sockets are stopped, and rides out a link that is
 // down for a while.
-func (r *rig) work(w worker) error {
+func (r *rig) work(w worker, patience time.Duration) error {
 	for {
 		at, err := w.turn()
 		if errors.Is(err, xsk.ErrLinkDown) {
-			err = awaitLink(at)
+			err = awaitLink(at, patience)
 		}
 		switch {
 		case errors.Is(err, xsk.ErrClosed):
@@ -34,8 +34,8 @@ const linkPatience = 10 * time.Second
 
 // awaitLink waits until the link is up again. It returns [xsk.ErrDeviceGone]
 // where it is down because the device went.
-func awaitLink(s *xsk.Socket) error {
-	for deadline := time.Now().Add(linkPatience); ; {
+func awaitLink(s *xsk.Socket, patience time.Duration) error {
+	for deadline := time.Now().Add(patience); ; {
 		time.Sleep(10 * time.Millisecond)
 		err := s.Err()
 		if !errors.Is(err, xsk.ErrLinkDown) || time.Now().After(deadline) {
