@@ -4,6 +4,7 @@ package balance
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"syscall"
 	"testing"
 
@@ -18,13 +19,13 @@ type star struct {
 }
 
 // newStar starts a balancer, and clients of all its services.
-func newStar(t *testing.T, c settings, flows int) *star {
+func newStar(t *testing.T, c settings, flows int, rnd *rand.Rand) *star {
 	t.Helper()
 	n := newNetwork(t, "lb1", "client", "s1", "s2", "s3", "s4", "s5", "s6")
 	n.route("lb1", "client")
 	s := &star{servers: n.newServers(c.services, "s1", "s2", "s3", "s4", "s5", "s6"), balancer: n.newBalancer("lb1")}
 	s.run(c)
-	s.crowd = s.newCrowd("client", testkit.Rand(t), flows, c.services)
+	s.crowd = s.newCrowd("client", rnd, flows, c.services)
 	return s
 }
 
@@ -43,7 +44,7 @@ func starSettings() settings {
 // go on, and new ones find a server.
 func TestConnectionsGoOn(t *testing.T) {
 	c := starSettings()
-	s := newStar(t, c, 40)
+	s := newStar(t, c, 40, testkit.Rand(t))
 	s.crowd.newcomers("at first", "s1", "s2", "s3", "s4", "s5")
 	s.restart(syscall.SIGTERM)
 
