@@ -172,7 +172,7 @@ func TestForward(t *testing.T) {
 
 // Without arguments, and without the device, each says what is wrong.
 func TestUsage(t *testing.T) {
-	for name, args := range map[string][]string{"xsk-count": {"cwnone"}, "xsk-echo": {"cwnone", "7"}, "xsk-forward": {"cwnone", "cwnone"}} {
+	for name, args := range map[string][]string{"xsk-count": {"cwnone"}, "xsk-echo": {"cwnone", "7"}, "xsk-forward": {"cwnone", "cwnone"}, "punt-echo": {"cwnone"}} {
 		for _, args := range [][]string{nil, args} {
 			out, err := exec.Command("go", append([]string{"run", "./" + name}, args...)...).CombinedOutput()
 			if err == nil || len(out) == 0 {
