@@ -63,7 +63,7 @@ func (b *bench) balancePrograms(ctx context.Context) (harness.Costs, error) {
 	var runs []programRun
 	for _, f := range families {
 		for _, list := range []func(*bench, family) ([]programRun, error){
-			all.knownFlows, all.trackings, all.newFlows, all.pastServices,
+			all.newFlows, all.knownFlows, all.pastServices, // a SYN stands beside one flow's ACK
 		} {
 			some, err := list(b, f)
 			if err != nil {

@@ -28,38 +28,70 @@ func (b *bench) newClassical() (*classical, error) {
 	return c, nil
 }
 
-// knownFlows is traffic of flows that all have packets behind them.
+// knownFlows is traffic of flows that all have packets behind them. What is
+// compared stands side by side.
 func (all *balancers) knownFlows(b *bench, f family) (runs []programRun, err error) {
 	for _, flows := range []struct {
 		name string
 		n    int
-	}{{oneFlow, 1}, {some, someFlows}, {many, manyFlows}, {most, mostFlows}} {
-		name := f.to(flows.name)
-		traffic := clientTraffic{f.service(dataplane.TrackChanged), all.clients[:flows.n], flagACK}
-		feed, err := traffic.feedFor(b, all.lab)
+		// always is among how many the flows are where all are tracked; Clearway has
+		// one LRU for both families. 0: there is no room.
+		always int
+	}{
+		{oneFlow, 1, 1},
+		{some, someFlows, someFlows},
+		{many, manyFlows, crowded / 2},
+		{most, mostFlows, 0},
+	} {
+		clients := all.clients[:flows.n]
+		some, err := all.steady(b, f, f.to(flows.name), clients)
 		if err != nil {
 			return nil, err
 		}
-		c, err := all.knowing(b, f, traffic, crowded)
+		run, err := all.tracking(b, f, f.to(flows.name)+never, clients, dataplane.TrackNever, flows.n)
 		if err != nil {
 			return nil, err
 		}
-		runs = append(runs,
-			programRun{name + empty, feed, all.empty, passes, nil},
-			programRun{name + headMoved, feed, f.program(all.floors.Moved4, all.floors.Moved6), moves, nil},
-			programRun{name + fixedBackend, feed, f.program(all.floors.FixedBackend4, all.floors.FixedBackend6), balances, nil},
-			programRun{name + others, feed, c.program(f), balances, c.counts(true)},
-			programRun{name + ours, feed, all.with.decide, balances, all.with.counts(dataplane.Balanced)},
-		)
-		if flows.n != manyFlows {
+		runs = append(append(runs, some...), run)
+		if flows.always == 0 {
 			continue
 		}
-		if c, err = all.knowing(b, f, traffic, 0); err != nil {
+		run, err = all.tracking(b, f, f.to(flows.name)+always, clients, dataplane.TrackAlways, flows.always)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, run)
+	}
+	return runs, nil
+}
+
+// steady is traffic to the service that tracks changed, through all contenders.
+func (all *balancers) steady(b *bench, f family, name string, clients []client) ([]programRun, error) {
+	traffic := clientTraffic{f.service(dataplane.TrackChanged), clients, flagACK}
+	feed, err := traffic.feedFor(b, all.lab)
+	if err != nil {
+		return nil, err
+	}
+	runs := []programRun{
+		{name + empty, feed, all.empty, passes, nil},
+		{name + headMoved, feed, f.program(all.floors.Moved4, all.floors.Moved6), moves, nil},
+		{name + fixedBackend, feed, f.program(all.floors.FixedBackend4, all.floors.FixedBackend6), balances, nil},
+	}
+	if len(clients) == manyFlows {
+		c, err := all.knowing(b, f, traffic, manyFlows)
+		if err != nil {
 			return nil, err
 		}
 		runs = append(runs, programRun{name + othersAlone, feed, c.program(f), balances, c.counts(true)})
 	}
-	return runs, nil
+	c, err := all.knowing(b, f, traffic, crowded)
+	if err != nil {
+		return nil, err
+	}
+	return append(runs,
+		programRun{name + others, feed, c.program(f), balances, c.counts(true)},
+		programRun{name + ours, feed, all.with.decide, balances, all.with.counts(dataplane.Balanced)},
+	), nil
 }
 
 // knowing is a peer (c) that knows the clients, among so many.
@@ -71,33 +103,17 @@ func (all *balancers) knowing(b *bench, f family, t clientTraffic, among int) (*
 	return c, t.prime(all.lab, b.CPU, b.random, c.program(f), among)
 }
 
-// trackings is the same for services that track otherwise.
-func (all *balancers) trackings(b *bench, f family) (runs []programRun, err error) {
-	for _, t := range []struct {
-		name     string
-		tracking dataplane.Tracking
-		flows    string
-		n, among int // Clearway has one LRU for both families
-	}{
-		{never, dataplane.TrackNever, oneFlow, 1, 1},
-		{always, dataplane.TrackAlways, oneFlow, 1, 1},
-		{never, dataplane.TrackNever, some, someFlows, someFlows},
-		{always, dataplane.TrackAlways, some, someFlows, someFlows},
-		{never, dataplane.TrackNever, many, manyFlows, manyFlows},
-		{always, dataplane.TrackAlways, many, manyFlows, crowded / 2},
-		{never, dataplane.TrackNever, most, mostFlows, mostFlows},
-	} {
-		traffic := clientTraffic{f.service(t.tracking), all.clients[:t.n], flagACK}
-		feed, err := traffic.feedFor(b, all.lab)
-		if err != nil {
-			return nil, err
-		}
-		if err := traffic.prime(all.lab, b.CPU, b.random, all.with.decide, t.among); err != nil {
-			return nil, err
-		}
-		runs = append(runs, programRun{f.to(t.flows) + t.name, feed, all.with.decide, balances, all.with.counts(dataplane.Balanced)})
+// tracking is traffic to a service that tracks otherwise, and was sent it before.
+func (all *balancers) tracking(b *bench, f family, name string, clients []client, how dataplane.Tracking, among int) (programRun, error) {
+	traffic := clientTraffic{f.service(how), clients, flagACK}
+	feed, err := traffic.feedFor(b, all.lab)
+	if err != nil {
+		return programRun{}, err
 	}
-	return runs, nil
+	if err := traffic.prime(all.lab, b.CPU, b.random, all.with.decide, among); err != nil {
+		return programRun{}, err
+	}
+	return programRun{name, feed, all.with.decide, balances, all.with.counts(dataplane.Balanced)}, nil
 }
 
 // newFlows is a SYN of a client that was never seen, again and again.
