@@ -38,7 +38,7 @@ func FindWay(ctx context.Context, name string, to netip.Addr) (Way, error) {
 		hop := hops[to]
 		switch {
 		case hop.Local:
-			return Way{}, fmt.Errorf("%v is an address of this machine", to)
+			return Way{}, fmt.Errorf("%v is an address of this machine: say with --dst-mac where to send", to)
 		case hop.Unreachable:
 			return Way{}, fmt.Errorf("there is no route to %v: add one, or say with --dst-mac where to send", to)
 		case hop.Egress != device.Index:
