@@ -26,7 +26,7 @@ var (
 
 	receivedPacketsDesc = desc("received_packets_total", "Frames that entered the pipeline.", "interface")
 	receivedBytesDesc   = desc("received_bytes_total", "Bytes of those frames, Ethernet header included.", "interface")
-	lostDesc            = desc("lost_after_emit_packets_total", "Frames that a device refused after they were forwarded.", "interface")
+	lostDesc            = desc("lost_after_emit_packets_total", "Frames that a device, or the socket of a program, refused after they were sent on.", "interface")
 	attachedDesc        = desc("interface_attached", "Whether the interface is there and Clearway attached to it.", "interface", "mode")
 
 	puntSocketDesc = desc("punt_socket", "A socket that takes what punt rules match on the queue; always 1.", "interface", "queue")

@@ -46,7 +46,7 @@ clearway_generation 7
 # TYPE clearway_interface_attached gauge
 clearway_interface_attached{interface="eth0",mode="native"} 1
 clearway_interface_attached{interface="eth9",mode="auto"} 0
-# HELP clearway_lost_after_emit_packets_total Frames that a device refused after they were forwarded.
+# HELP clearway_lost_after_emit_packets_total Frames that a device, or the socket of a program, refused after they were sent on.
 # TYPE clearway_lost_after_emit_packets_total counter
 clearway_lost_after_emit_packets_total{interface="eth0"} 1
 # HELP clearway_packets_total Frames by the reason they left the pipeline for.
