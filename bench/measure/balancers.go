@@ -19,12 +19,8 @@ const blockSlots = 16
 // newBalancers loads the floors of balancers. They know one backend of each
 // family.
 func newBalancers() (*balancersObjects, error) {
-	spec, err := loadBalancers()
+	spec, variables, err := load[balancersVariableSpecs](loadBalancers)
 	if err != nil {
-		return nil, err
-	}
-	var variables balancersVariableSpecs
-	if err := spec.Assign(&variables); err != nil {
 		return nil, err
 	}
 	tunnel4 := make([]byte, 2*16)
@@ -55,12 +51,8 @@ type nesting struct {
 
 // newTables loads the balancers that differ in the table only.
 func newTables(n nesting) (*tablesObjects, error) {
-	spec, err := loadTables()
+	spec, variables, err := load[tablesVariableSpecs](loadTables)
 	if err != nil {
-		return nil, err
-	}
-	var variables tablesVariableSpecs
-	if err := spec.Assign(&variables); err != nil {
 		return nil, err
 	}
 	// The last of several, so that neither table is the first of its array.

@@ -26,12 +26,8 @@ type serviceKey struct {
 }
 
 func newClassical(services []service) (*classical, error) {
-	spec, err := loadClassical()
+	spec, variables, err := load[classicalVariableSpecs](loadClassical)
 	if err != nil {
-		return nil, err
-	}
-	var variables classicalVariableSpecs
-	if err := spec.Assign(&variables); err != nil {
 		return nil, err
 	}
 	err = errors.Join(

@@ -75,12 +75,8 @@ func (t clientTraffic) from(source netip.AddrPort) []byte {
 // load loads the programs that send the traffic; send4 and send6 send by
 // balancer, an ifindex in the namespace of the calling thread, unless it is 0.
 func (t clientTraffic) load(balancer int) (*clientsObjects, error) {
-	spec, err := loadClients()
+	spec, variables, err := load[clientsVariableSpecs](loadClients)
 	if err != nil {
-		return nil, err
-	}
-	var variables clientsVariableSpecs
-	if err := spec.Assign(&variables); err != nil {
 		return nil, err
 	}
 	first := t.first()

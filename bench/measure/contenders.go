@@ -10,12 +10,8 @@ import (
 
 // newContenders loads the peers for a lab's router.
 func newContenders(l *lab) (objects *contendersObjects, err error) {
-	spec, err := loadContenders()
+	spec, variables, err := load[contendersVariableSpecs](loadContenders)
 	if err != nil {
-		return nil, err
-	}
-	var variables contendersVariableSpecs
-	if err := spec.Assign(&variables); err != nil {
 		return nil, err
 	}
 	err = errors.Join(

@@ -23,12 +23,8 @@ func frameTo(destination netip.Addr) []byte {
 // sends by gateway, an ifindex in the namespace of the calling thread, unless it
 // is 0.
 func newTraffic(flows []netip.Addr, gateway int) (*trafficObjects, error) {
-	spec, err := loadTraffic()
+	spec, variables, err := load[trafficVariableSpecs](loadTraffic)
 	if err != nil {
-		return nil, err
-	}
-	var variables trafficVariableSpecs
-	if err := spec.Assign(&variables); err != nil {
 		return nil, err
 	}
 	words := make([]uint32, variables.Flows.Size()/4)
