@@ -208,6 +208,9 @@ func (f *Frame) Payload(n int) *Frame {
 	return f
 }
 
+// Data adds bytes as they are.
+func (f *Frame) Data(b ...byte) *Frame { f.payload = append(f.payload, b...); return f }
+
 // Trailer adds n bytes of 0xee behind the IP packet.
 func (f *Frame) Trailer(n int) *Frame {
 	for range n {

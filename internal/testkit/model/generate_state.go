@@ -52,6 +52,7 @@ func GenState(r *rand.Rand, t *Topology) dataplane.State {
 	if chance(r, 60) {
 		s.MSS = genMSS(r, t)
 	}
+	genServices(r, t, &s)
 	return s
 }
 

@@ -4,11 +4,13 @@ package model
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"os"
 	"regexp"
 	"slices"
 	"testing"
 
+	"clearway/dataplane"
 	"clearway/internal/testkit"
 )
 
@@ -40,7 +42,7 @@ func TestEveryReasonOccurs(t *testing.T) {
 		if i%250 == 0 {
 			m.State, m.NoFinalize = GenState(r, topology), chance(r, 3)
 		}
-		port, frame := GenFrame(r, topology)
+		port, frame := genAny(r, topology, &m.State)
 		linear := len(frame)
 		if chance(r, 5) {
 			linear = r.IntN(linear)
@@ -72,46 +74,56 @@ func TestEveryReasonOccurs(t *testing.T) {
 	}
 }
 
+// genAny is a frame to a service or of any other kind.
+func genAny(r *rand.Rand, t *Topology, s *dataplane.State) (port int, frame []byte) {
+	if len(s.Services) > 0 && chance(r, 40) {
+		return GenServiceFrame(r, t, s)
+	}
+	return GenFrame(r, t)
+}
+
 // TestGeneratorsRepeat: the seed alone decides.
 func TestGeneratorsRepeat(t *testing.T) {
 	seed := testkit.Seed(t)
 	a, b := testkit.NewRand(seed), testkit.NewRand(seed)
 	ta, tb := DefaultTopology(), DefaultTopology()
 	for range 100 {
-		if x, y := GenState(a, ta), GenState(b, tb); len(x.Classes) != len(y.Classes) || len(x.MSS) != len(y.MSS) {
+		x, y := GenState(a, ta), GenState(b, tb)
+		if len(x.Classes) != len(y.Classes) || len(x.MSS) != len(y.MSS) || len(x.Services) != len(y.Services) {
 			t.Fatal("two states of one seed differ")
 		}
-		port, frame := GenFrame(a, ta)
-		port2, frame2 := GenFrame(b, tb)
+		port, frame := genAny(a, ta, &x)
+		port2, frame2 := genAny(b, tb, &y)
 		if port != port2 || !bytes.Equal(frame, frame2) {
 			t.Fatalf("two frames of one seed:\n%s", testkit.Diff(frame, frame2))
 		}
 	}
 }
 
-// FuzzRun: no frame makes the model panic, and what it forwards is a sound
-// packet whose IP header checksum is right.
+// FuzzRun: no frame makes the model panic, and what it sends is a sound packet
+// whose IP header checksum is right.
 func FuzzRun(f *testing.F) {
 	topology := DefaultTopology()
 	r := testkit.NewRand(1)
 	for range 100 {
-		port, frame := GenFrame(r, topology)
+		s := GenState(r, topology)
+		port, frame := genAny(r, topology, &s)
 		f.Add(int64(port), port, len(frame), frame)
 	}
 	f.Fuzz(func(t *testing.T, seed int64, port, linear int, frame []byte) {
 		m := &Model{State: GenState(testkit.NewRand(seed), topology), FIB: topology.FIB.Lookup}
 		got := m.RunSplit(port, frame, linear)
-		if got.Reason != "forward" {
+		if got.Out == nil {
 			return
 		}
 		at := 14
-		if m.l3(got.Egress).VID != 0 {
+		if got.Out[12] == 0x81 {
 			at = 18
 		}
 		if got.Out[at]>>4 == 4 && testkit.Checksum(got.Out[at:at+20]) != 0 {
 			t.Errorf("wrong header checksum in %x", got.Out)
 		}
-		if len(got.Out) > len(frame)+4 && len(got.Out) > minimum {
+		if len(got.Out) > len(frame)+4 && len(got.Out) > minimum && got.Reason == "forward" {
 			t.Errorf("%d bytes grew to %d", len(frame), len(got.Out))
 		}
 	})

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package model is the reference model of the forward lane: the rules of its
-// stages in plain Go, one after the other, slow and obvious. It was written
+// Package model is the reference model of the forward and the balance lane: the
+// rules of their stages in plain Go, one after the other, slow and obvious. It was written
 // from the rules and not from the programs in bpf/, so that comparing both
 // means something.
 //
-// A frame's way: parse, own, admit, route, finalize; each stage may end it
-// with a reason, which is spelt as in enum reason in bpf/abi.h.
+// A frame's way: parse, own, balance for packets to a service, else admit and
+// route, finalize; each stage may end it with a reason, which is spelt as in enum
+// reason in bpf/abi.h.
 package model
 
 import (
+	"net/netip"
 	"slices"
 
 	"clearway/dataplane"
@@ -23,23 +25,22 @@ type Model struct {
 	NoFinalize bool // the tail call finds no program
 }
 
-// notModelled are the other faults of finalize, and what comes of services and punt rules.
-var notModelled = []string{
-	"pass_no_headroom", "drop_emit", "punt", "pass_no_socket",
-	"balance", "drop_header", "drop_fragment", "drop_no_backend", "drop_ttl", "drop_no_neighbour", "drop_too_big", "drop_no_finalize",
-}
+// notModelled are faults of frames that lie where they can't grow, and the punt
+// lane.
+var notModelled = []string{"pass_no_headroom", "punt", "pass_no_socket"}
 
-// Has says whether the model ever decides with a reason: it has no services or rules, and
-// no faults of finalize but that of Model.NoFinalize.
+// Has says whether the model ever decides with a reason.
 func Has(reason string) bool { return !slices.Contains(notModelled, reason) }
 
 // Result is what happens to a frame.
 type Result struct {
-	Verdict string // "pass", "drop" or "redirect"
-	Reason  string // enumerator of enum reason
-	Out     []byte // the frame that leaves; nil unless forwarded
-	Egress  int    // L3 ifindex it leaves by, 0 unless forwarded
-	Device  int    // ifindex of the device that sends it, 0 unless forwarded
+	Verdict string     // "pass", "drop", "redirect", or "tx": out where it came in
+	Reason  string     // enumerator of enum reason
+	Out     []byte     // the frame that leaves; nil if none does
+	Egress  int        // L3 ifindex it leaves by, 0 unless forwarded or sent to a backend
+	Device  int        // ifindex of the device that sends it, likewise
+	Service string     // that it is for, by name, and
+	Backend netip.Addr // the one that it is sent to
 }
 
 // Run decides about a frame that arrives on a port, all of it in the linear
@@ -52,11 +53,14 @@ func (m *Model) Run(port int, frame []byte) Result {
 // are in the linear part.
 func (m *Model) RunSplit(port int, frame []byte, linear int) Result {
 	p := &packet{frame: frame, linear: min(linear, len(frame)), port: m.port(port)}
-	stages := []func(*packet) string{m.parse, m.own, m.admit, m.route}
-	for _, stage := range stages {
-		if reason := stage(p); reason != "" {
-			return Result{Verdict: verdict(reason), Reason: reason}
-		}
+	if reason := first(p, m.parse, m.own); reason != "" {
+		return Result{Verdict: verdict(reason), Reason: reason}
+	}
+	if r, served := m.balance(p); served {
+		return r
+	}
+	if reason := first(p, m.admit, m.route); reason != "" {
+		return Result{Verdict: verdict(reason), Reason: reason}
 	}
 	if m.NoFinalize {
 		return Result{Verdict: "pass", Reason: "pass_no_finalize"}
@@ -68,6 +72,16 @@ func (m *Model) RunSplit(port int, frame []byte, linear int) Result {
 		Egress:  p.egress.Ifindex,
 		Device:  p.egress.Port,
 	}
+}
+
+// first is the first reason that one of the stages gives.
+func first(p *packet, stages ...func(*packet) string) string {
+	for _, stage := range stages {
+		if reason := stage(p); reason != "" {
+			return reason
+		}
+	}
+	return ""
 }
 
 // verdict of a reason that is not forward: all pass but the drops.

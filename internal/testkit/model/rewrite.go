@@ -11,8 +11,21 @@ import (
 // minimum length of an Ethernet frame without FCS.
 const minimum = 60
 
-// rewrite builds the frame that leaves.
+// rewrite builds the frame that leaves the forward lane.
 func (m *Model) rewrite(p *packet) []byte {
+	out := m.routed(p)
+	at := 14
+	if p.egress.VID != 0 {
+		at = 18
+	}
+	if mss := m.mss(p); mss != 0 && p.protocol == testkit.ProtoTCP {
+		clamp(out[at : at+p.length][p.headerLength():], p.linear-p.at-p.headerLength(), mss)
+	}
+	return out
+}
+
+// routed is the frame, one hop on.
+func (m *Model) routed(p *packet) []byte {
 	var out []byte
 	out = append(out, p.hop.DMAC[:]...)
 	out = append(out, p.hop.SMAC[:]...)
@@ -24,12 +37,7 @@ func (m *Model) rewrite(p *packet) []byte {
 	out = append(out, p.frame[p.at-2:p.at]...) // ethertype
 	header := len(out)
 	out = append(out, p.frame[p.at:]...)
-
-	packet := out[header : header+p.length]
-	hop(packet, p.ipv6)
-	if mss := m.mss(p); mss != 0 && p.protocol == testkit.ProtoTCP {
-		clamp(packet[p.headerLength():], p.linear-p.at-p.headerLength(), mss)
-	}
+	hop(out[header:header+p.length], p.ipv6)
 	return resize(out, header+p.length, p.tagged, tagged)
 }
 
