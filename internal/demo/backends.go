@@ -14,7 +14,7 @@ import (
 func (f *farm) service(ctx context.Context) (control.Service, error) {
 	services, err := f.daemon.client.Services(ctx)
 	if err != nil {
-		return control.Service{}, fmt.Errorf("asking the daemon: %w", err)
+		return control.Service{}, err
 	}
 	if len(services) != 1 {
 		return control.Service{}, fmt.Errorf("the daemon has %d services, not one", len(services))

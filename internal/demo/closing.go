@@ -51,7 +51,7 @@ func count(n uint64) string { return strconv.FormatUint(n, 10) }
 func (s *stage) totals(ctx context.Context) error {
 	status, err := s.daemon.client.Status(ctx)
 	if err != nil {
-		return fmt.Errorf("asking the daemon: %w", err)
+		return err
 	}
 	fmt.Fprintln(s.out, "\nAll in all:")
 	fmt.Fprintln(s.out)

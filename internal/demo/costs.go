@@ -3,6 +3,7 @@
 package demo
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 
@@ -17,7 +18,7 @@ type Cost struct {
 }
 
 // costs measures with the live tables, beside the daemon.
-func (s *stage) costs() (costs []Cost, err error) {
+func (s *stage) costs(ctx context.Context) (costs []Cost, err error) {
 	samples, err := s.samples()
 	if err != nil {
 		return nil, err
@@ -29,6 +30,9 @@ func (s *stage) costs() (costs []Cost, err error) {
 		}
 		defer d.Close()
 		for _, f := range samples {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 			cost, err := d.Measure(f.ifindex, f.bytes)
 			if err != nil {
 				return fmt.Errorf("measuring %s: %w", f.name, err)
@@ -40,10 +44,10 @@ func (s *stage) costs() (costs []Cost, err error) {
 	return costs, err
 }
 
-func (s *stage) showCosts() error {
+func (s *stage) showCosts(ctx context.Context) error {
 	fmt.Fprintln(s.out, "\nWhat a packet costs in the programs:")
 	fmt.Fprintln(s.out)
-	costs, err := s.costs()
+	costs, err := s.costs(ctx)
 	t := newTable(s.out, "packet", "ns")
 	for _, c := range costs {
 		t.row(c.Packet, strconv.FormatInt(c.Nanoseconds, 10))

@@ -32,15 +32,16 @@ type lane struct {
 // not as it should be.
 func Run(ctx context.Context, o Options) error {
 	var failed []error
-	for _, l := range []lane{forwardLane, balanceLane} {
+	for _, l := range []lane{forwardLane, balanceLane, puntLane} {
+		if ctx.Err() != nil {
+			failed = append(failed, fmt.Errorf("%s lane: not shown: %w", l.name, context.Cause(ctx)))
+			break
+		}
 		fmt.Fprint(o.Out, l.picture)
 		if err := l.onStage(ctx, o, l.play); err != nil {
 			failed = append(failed, fmt.Errorf("%s lane: %w", l.name, err))
 		}
 		fmt.Fprintln(o.Out)
-		if err := ctx.Err(); err != nil {
-			return errors.Join(failed...)
-		}
 	}
 	if len(failed) > 0 {
 		return errors.Join(failed...)
@@ -52,8 +53,8 @@ func Run(ctx context.Context, o Options) error {
 // Costs measures in the lab of the forward lane what the programs take for
 // packets of each kind.
 func Costs(ctx context.Context, o Options) (costs []Cost, err error) {
-	err = forwardLane.onStage(ctx, o, func(_ context.Context, s *stage) error {
-		costs, err = s.costs()
+	err = forwardLane.onStage(ctx, o, func(ctx context.Context, s *stage) error {
+		costs, err = s.costs(ctx)
 		return err
 	})
 	return costs, err

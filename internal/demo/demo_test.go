@@ -36,7 +36,7 @@ func TestRun(t *testing.T) {
 	}
 	for _, want := range []string{"forward", "pass_local 1", "pass_ttl 1", "drop_blocked 1", "pass_no_match",
 		"SIGTERM, then SIGKILL", "forwarded, IPv6",
-		"server1 is killed", "ended with their server", "server4 is added", "0 established ones on living backends broke", "everything is removed"} {
+		"server1 is killed", "ended with their server", "server4 is added", "0 established ones on living backends broke", "the daemon is killed and started again", "pass_no_socket", "punt", "everything is removed"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not among what it prints:\n%s", want, &out)
 		}

@@ -35,20 +35,16 @@ func playForward(ctx context.Context, s *stage) error {
 	var failed []error
 	t := newTable(s.out, "traffic", "result", "what became of it")
 	for _, scene := range scenes() {
-		err := s.run(ctx, scene, t)
-		if err != nil {
+		if err := s.run(ctx, scene, t); err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", scene.name, err))
 		}
 	}
 	t.flush()
-	if err := s.restarts(ctx); err != nil {
-		failed = append(failed, err)
-	}
-	if err := s.showCosts(); err != nil {
-		failed = append(failed, err)
-	}
-	if err := s.totals(ctx); err != nil {
-		failed = append(failed, err)
+	for _, rest := range []func(context.Context) error{s.restarts, s.showCosts, s.totals} {
+		if ctx.Err() != nil {
+			break
+		}
+		failed = append(failed, rest(ctx))
 	}
 	return errors.Join(failed...)
 }

@@ -70,7 +70,7 @@ func (s *stage) counts(ctx context.Context, name string) (reasons, error) {
 	for {
 		status, err := s.daemon.client.Status(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("asking the daemon: %w", err)
+			return nil, err
 		}
 		for _, i := range status.Interfaces {
 			if i.Name == name && settled(i) {
