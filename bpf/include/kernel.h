@@ -20,6 +20,10 @@ typedef __u32 __be32;
 #define SEC(name) __attribute__((section(name), used))
 #define __always_inline inline __attribute__((always_inline))
 
+/* A function of the kernel. Weak: its address is 0 where the kernel lacks it. */
+#define __ksym __attribute__((section(".ksyms")))
+#define __weak __attribute__((weak))
+
 /* What was stored is read again: the verifier knows nothing of it then. */
 #define barrier() asm volatile("" ::: "memory")
 
@@ -67,6 +71,16 @@ struct xdp_md {
 	__u32 rx_queue_index;
 	__u32 egress_ifindex;
 };
+
+/*
+ * What stands behind that, as far as it is read: the loader finds out where the
+ * members are.
+ */
+struct xdp_buff {
+	__u32 flags;
+} __attribute__((preserve_access_index));
+
+#define XDP_FLAGS_HAS_FRAGS (1u << 0)
 
 struct bpf_raw_tracepoint_args {
 	__u64 args[0];
@@ -130,3 +144,6 @@ static long (*const bpf_xdp_adjust_tail)(struct xdp_md *ctx, int delta) = (void 
 static long (*const bpf_fib_lookup)(void *ctx, struct bpf_fib_lookup *params, int size, __u32 flags) = (void *)69;
 static long (*const bpf_probe_read_kernel)(void *to, __u32 size, const void *from) = (void *)113;
 static __u64 (*const bpf_xdp_get_buff_len)(struct xdp_md *ctx) = (void *)188;
+
+/* Kernel 6.2. It costs nothing: the verifier makes it an assignment. */
+extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym __weak;
