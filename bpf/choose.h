@@ -112,42 +112,48 @@ static __always_inline struct flow *find_record(struct pkt *p)
 {
 	struct flow_key *key = &p->scratch->flow_key;
 
-	key->service = p->service->id;
+	*(__u64 *)key = p->service->id | (__u64)key->ports << 32;	/* see set_source */
 	if (p->service->flags & SERVICE_ALWAYS)
 		return bpf_map_lookup_elem(&flows_lru, key);
 	return bpf_map_lookup_elem(&flows, key);
 }
 
-/* The record holds: the flow keeps its backend. */
-static __always_inline __u32 keep(struct flow *f, __u32 backend, int start)
+/* Whether the packet starts a flow. */
+static __always_inline int is_start(const struct pkt *p)
 {
-	__u32 flags = f->flags | (start ? 0 : FLOW_CONFIRMED);
+	return (p->scratch->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN &&
+	       !(p->service->flags & SERVICE_NO_START);
+}
 
+/* The backend that the flow keeps by its record; 0: the record doesn't hold, or there is none. */
+static __always_inline __u32 keep(const struct pkt *p, struct flow *f)
+{
+	__u32 start = is_start(p), need = BACKEND_ALIVE | (start ? BACKEND_ACCEPT : 0);
+	__u32 backend, flags;
+
+	if (!f)
+		return 0;
+	backend = f->backend;
+	if ((backend_flags(p->service, backend) & need) != need)
+		return 0;
+	flags = f->flags | (start ? 0 : FLOW_CONFIRMED);
 	if (flags != f->flags || clock.seconds - f->seen >= clock.refresh)
 		write_flow(f, backend, flags);
 	return choice_is(CHOICE_RECORD, backend);
 }
 
-static __always_inline __u32 choose_unsettled(struct pkt *p, __u32 word)
+/* By the slot, for want of a record that holds. f: one that doesn't. */
+static __always_inline __u32 choose_unrecorded(struct pkt *p, __u32 word, struct flow *f)
 {
 	__u32 cur = word & SLOT_CUR, base = word >> SLOT_BASE_SHIFT & SLOT_CUR;
-	__u32 tcp = p->scratch->tcp_flags;
-	int start = (tcp & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN &&
-		    !(p->service->flags & SERVICE_NO_START);
-	struct flow *f = find_record(p);
+	int start = is_start(p);
 	__u32 want;
 
-	if (f) {
-		__u32 backend = f->backend, need = BACKEND_ALIVE | (start ? BACKEND_ACCEPT : 0);
-
-		if ((backend_flags(p->service, backend) & need) == need)
-			return keep(f, backend, start);
-	}
 	if (start)
 		want = cur;
 	else
 		want = backend_flags(p->service, base) & BACKEND_ALIVE ? base : cur;
-	if (!start && (tcp & TCP_RST || p->scratch->flow_bits & FLOW_QUOTED))
+	if (!start && (p->scratch->tcp_flags & TCP_RST || p->scratch->flow_bits & FLOW_QUOTED))
 		return choice_is(want == cur ? CHOICE_CUR : CHOICE_BASE, want);
 	/* Nothing to remember: it goes where flows without a record go, now and later. */
 	if ((start ? cur == base : want == cur) && !(word & SLOT_RECORD)) {
@@ -162,18 +168,31 @@ static __always_inline __u32 choose_unsettled(struct pkt *p, __u32 word)
 	return choice_is(CHOICE_FULL, want);
 }
 
-/* The backend of the service that the packet goes to; 0: nobody. */
+/*
+ * The backend of the service that the packet goes to; 0: nobody. No slot of a
+ * service that tracks always is settled: there the record comes first, and the
+ * table only where there is none.
+ */
 static __always_inline __u32 choose(struct pkt *p)
 {
-	__u32 word, cur;
+	__u32 always = p->service->flags & SERVICE_ALWAYS, word = 0, cur, kept;
+	struct flow *f;
 
 	if (p->service->flags & SERVICE_AFFINITY_SOURCE)
 		p->scratch->flow_key.ports = 0;
 	p->hash = flow_hash(&p->scratch->flow_key, p->service->seed,
 			    p->scratch->mutation.flags & MUTATE_IPV6);
-	word = find_slot(p);
-	cur = word & SLOT_CUR;
-	if (word == (cur | cur << SLOT_BASE_SHIFT))
-		return choice_is(CHOICE_SETTLED, cur);
-	return choose_unsettled(p, word);
+	if (!always || explain) {
+		word = find_slot(p);
+		cur = word & SLOT_CUR;
+		if (!always && word == (cur | cur << SLOT_BASE_SHIFT))
+			return choice_is(CHOICE_SETTLED, cur);
+	}
+	f = find_record(p);
+	kept = keep(p, f);
+	if (kept)
+		return kept;
+	if (always)
+		word = find_slot(p);
+	return choose_unrecorded(p, word, f);
 }
