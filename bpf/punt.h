@@ -12,8 +12,10 @@ static __always_inline enum reason to_socket(const struct pkt *p)
 	__u32 queue = p->ctx->rx_queue_index;
 
 	asm volatile("" : "+r"(queue)); /* read in place, as in decide */
-	if (explain)
+	if (explain) {
 		queue = trace.queue;
+		asm volatile("" : "+r"(queue)); /* nor is the address of that made before */
+	}
 	if (queue >= PUNT_QUEUES ||
 	    bpf_redirect_map(&sockets, p->port->slot * PUNT_QUEUES + queue, XDP_PASS) != XDP_REDIRECT)
 		return pass_no_socket;
