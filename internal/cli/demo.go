@@ -19,10 +19,10 @@ func (a *app) demoCommand() *cobra.Command {
 		Long: `Builds a lab of network namespaces for each lane, starts the daemon on its
 router, sends real traffic, and prints what became of it as tables: packets and
 transfers for the forward lane; for the balance lane hundreds of TCP connections
-to HTTP servers, of which one is killed, one drained and one added meanwhile. It
-touches nothing else of the machine and leaves nothing behind. It needs root, but
-no NIC and no configuration, and fails if what it saw is not what should have
-happened.`,
+to HTTP servers, of which one is killed, one drained and one added meanwhile; for
+the punt lane DNS queries that a program answers in user space. It touches nothing
+else of the machine and leaves nothing behind. It needs root, but no NIC and no
+configuration, and fails if what it saw is not what should have happened.`,
 		Args: cobra.NoArgs,
 		RunE: a.do(func(ctx context.Context, _ []string) error {
 			program, err := os.Executable()
