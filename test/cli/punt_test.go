@@ -4,6 +4,7 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -203,7 +204,7 @@ func TestPuntRefusals(t *testing.T) {
 		t.Errorf("without a daemon: %v", err)
 	}
 	p.start()
-	eth0 := p.open(0)
+	eth0 := p.open(1)[0]
 	unbound, err := unix.Socket(unix.AF_XDP, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -255,10 +256,10 @@ func TestPuntRefusals(t *testing.T) {
 	}
 }
 
-// open opens a socket on a queue of the router's eth0.
-func (p *punter) open(queue int) *xsk.Socket {
+// open opens sockets on queue 0 of the router's eth0, which share a UMEM.
+func (p *punter) open(n int) (sockets []*xsk.Socket) {
 	p.Helper()
-	umem, err := xsk.NewUMEM(xsk.UMEMOptions{Chunks: 64})
+	umem, err := xsk.NewUMEM(xsk.UMEMOptions{Chunks: 128})
 	if err != nil {
 		p.Fatal(err)
 	}
@@ -267,15 +268,60 @@ func (p *punter) open(queue int) *xsk.Socket {
 	if err != nil {
 		p.Fatal(err)
 	}
-	var s *xsk.Socket
-	if err := p.router.Do(func() (err error) {
-		s, err = xsk.Open(umem, xsk.Options{Ifindex: device.Index, Queue: queue, RXSize: 64, TXSize: 64, FillSize: 64, CompletionSize: 64})
-		return err
-	}); err != nil {
-		p.Fatal(err)
+	for range n {
+		if err := p.router.Do(func() error {
+			s, err := xsk.Open(umem, xsk.Options{Ifindex: device.Index, RXSize: 32, TXSize: 32, FillSize: 32, CompletionSize: 32})
+			if err == nil {
+				sockets = append(sockets, s)
+				p.Cleanup(func() { s.Close() })
+			}
+			return err
+		}); err != nil {
+			p.Fatal(err)
+		}
 	}
-	p.Cleanup(func() { s.Close() })
-	return s
+	return sockets
+}
+
+// Of two sockets on a queue the one that was registered last gets the packets.
+func TestPuntReplaces(t *testing.T) {
+	p := newPunter(t)
+	p.start()
+	sockets := p.open(2)
+	receives := func(want int) {
+		t.Helper()
+		if err := punt.Register(t.Context(), p.path("clearway.sock"), "eth0", 0, sockets[want].FD()); err != nil {
+			t.Fatal(err)
+		}
+		c, err := p.client.Dial(t.Context(), "udp", puntAt[0].String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := c.Write([]byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if err := sockets[want].RX.Wait(ctx); err != nil {
+			t.Fatal(err)
+		}
+		for i, s := range sockets {
+			a, b := s.RX.Peek(32)
+			if got := len(a) + len(b); (got == 1) != (i == want) {
+				t.Errorf("socket %d has received %d packets while socket %d is registered", i, got, want)
+			}
+			s.RX.Release(len(a) + len(b))
+		}
+	}
+	receives(0)
+	receives(1)
+	receives(1)
+	receives(0)
+	sockets[1].Close()
+	receives(0)
+	sockets[0].Close()
+	p.ask("without a socket", "Linux: hello")
 }
 
 // descriptors counts those that the daemon has open.
