@@ -54,6 +54,9 @@ func playPunt(ctx context.Context, s *stage) (err error) {
 	t := newTable(s.out, "what happens", "queries", "answered", "by queue 0", "by queue 1", "by Linux", "a second", "what became of them")
 	var failed []error
 	for _, r := range rounds() {
+		if ctx.Err() != nil {
+			break
+		}
 		if err := d.play(ctx, r, t); err != nil {
 			t.row(r.name, "FAILED")
 			failed = append(failed, fmt.Errorf("%s: %w", r.name, err))
