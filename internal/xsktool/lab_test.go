@@ -40,16 +40,21 @@ type outcome struct {
 	err error
 }
 
-// start begins a work in a host and returns when all is set up, or it has
+// place is where a work runs: a host.
+type place interface {
+	Go(fn func() error) (wait func() error)
+}
+
+// start begins a work somewhere and returns when all is set up, or it has
 // failed. wait ends it, if that isn't over, once it has moved packets.
-func start(t *testing.T, h *topo.Host, o Options, work func(context.Context, Options) (Summary, error)) (wait func(packets uint64) outcome) {
+func start(t *testing.T, at place, o Options, work func(context.Context, Options) (Summary, error)) (wait func(packets uint64) outcome) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	started, ended := make(chan Setup, 1), make(chan outcome, 1)
 	moved := make(chan uint64, 100)
 	o.Started = func(s Setup) { started <- s }
 	o.Each = func(s Second) { moved <- s.Packets }
-	done := h.Go(func() error {
+	done := at.Go(func() error {
 		sum, err := work(ctx, o)
 		ended <- outcome{sum, err}
 		return nil

@@ -61,11 +61,14 @@ var sockprog = set{Name: "xskprog", Package: "./xsk/xskprog", Run: ".", Limit: 2
 	"5.18": "TestMultiBuffer",
 }}
 
+// xsktool is the work of `clearway xsk`, on the guest's own ports.
+var xsktool = set{Name: "xsktool", Package: "./internal/xsktool", Run: "^TestZeroCopy", Limit: 4 * time.Minute}
+
 var matrix = []kernel{
 	{Version: "5.10", Suite: "bullseye", Sets: []set{smoke, rows, links, sockets, sockprog}},
 	{Version: "6.1", Suite: "bookworm", Sets: []set{smoke, rows, links, twin, sockets, sockprog}},
 	{Version: "6.12", Suite: "trixie", Sets: []set{smoke, rows, links, labs, twin, daemon, sockets, sockprog}},
-	{Version: "6.18", Suite: "trixie-backports", Sets: []set{smoke, rows, links, labs, sockets, sockprog}},
+	{Version: "6.18", Suite: "trixie-backports", Sets: []set{smoke, rows, links, labs, sockets, sockprog, xsktool}},
 }
 
 // guestModules are loaded in every machine, with all they depend on: the guest
