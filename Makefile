@@ -48,9 +48,9 @@ check: ## format, vet, staticcheck, generated files, rules of the architecture
 	@test -z "$$(gofmt -l .)" || { echo "gofmt needed:"; gofmt -l .; exit 1; }
 	go mod tidy -diff
 	go vet ./...
-	go vet -tags kernels ./test/kernels/... ./test/e2e/twin ./xsk
+	go vet -tags kernels ./test/kernels/... ./test/e2e/twin ./xsk ./internal/xsktool
 	go tool staticcheck ./...
-	go tool staticcheck -tags kernels ./test/kernels/... ./test/e2e/twin ./xsk
+	go tool staticcheck -tags kernels ./test/kernels/... ./test/e2e/twin ./xsk ./internal/xsktool
 	go test -count=1 .
 	scripts/check-headers
 	scripts/check-generated
