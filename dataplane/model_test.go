@@ -25,11 +25,11 @@ const defaultFrames = 60_000
 // framesPerState is how many frames meet each random state, twinStates how
 // many states there are for one in which the twin is compared too.
 const (
-	framesPerState = 500
-	twinStates     = 12
+	framesPerState = 1000
+	twinStates     = 6
 	// freshStates is after how many states all begins anew: names of services
 	// that were are kept back for a while.
-	freshStates = 100
+	freshStates = 50
 )
 
 // TestModel compares the programs with the reference model over random frames

@@ -69,13 +69,13 @@ func genService(r *rand.Rand, t *Topology, s *dataplane.State, vip netip.Addr, p
 		Mode:     pick(r, dataplane.IPIP, dataplane.GUE, dataplane.GUE, dataplane.L2),
 		Affinity: pick(r, dataplane.AffinityNone, dataplane.AffinityNone, dataplane.AffinitySource),
 		Tracking: pick(r, dataplane.TrackChanged, dataplane.TrackChanged, dataplane.TrackAlways, dataplane.TrackNever)}
-	for range r.IntN(6) {
+	for range pick(r, 0, 1, 2, 3, 4, 5, 6, 6, 6, 6) {
 		a := genHost(r, t)
 		family := one.Mode != dataplane.L2 || a.Is4() == vip.Is4()
 		if !family || slices.ContainsFunc(one.Backends, func(b dataplane.Backend) bool { return b.Address == a }) {
 			continue
 		}
-		b := dataplane.Backend{Address: a, Weight: uint16(r.IntN(4)), Alive: !chance(r, 10)}
+		b := dataplane.Backend{Address: a, Weight: pick(r, uint16(0), 1, 1, 2, 3, 9), Alive: !chance(r, 10)}
 		b.Accept = b.Alive && !chance(r, 10)
 		one.Backends = append(one.Backends, b)
 		if chance(r, 70) {
@@ -189,4 +189,7 @@ func genError(r *rand.Rand, f *testkit.Frame, s dataplane.Service, source netip.
 		kind = pick(r, uint8(1), 2, 3, 4, 128, 135)
 	}
 	f.ICMP(kind, uint8(r.IntN(6))).Data(quoted...)
+	if chance(r, 10) { // what is quoted is in the frame, but not in the packet
+		f.Length(28 + r.IntN(60))
+	}
 }
