@@ -19,6 +19,7 @@ import (
 func TestPlanChangesNothing(t *testing.T) {
 	i := newInstance(t, balanced).start()
 	before := i.status()
+	i.dataplane.mu.Lock()
 	i.dataplane.preview = func(s dataplane.State) dataplane.Changes {
 		changes := dataplane.Changes{Generation: 2, Lines: []string{"lines"}, Moves: []dataplane.Moves{{Service: "web", Moved: 80, Slots: 251}}}
 		if s.ResizeNow {
@@ -26,6 +27,7 @@ func TestPlanChangesNothing(t *testing.T) {
 		}
 		return changes
 	}
+	i.dataplane.mu.Unlock()
 	text := i.config(strings.Replace(balanced, "weight: 3", "weight: 4", 1))
 	got, err := i.client.Plan(context.Background(), []byte(text))
 	settle := (6 * time.Minute).Seconds()

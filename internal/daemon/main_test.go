@@ -64,6 +64,8 @@ func (d *fakeDataplane) Apply(_ context.Context, s dataplane.State) (dataplane.C
 }
 
 func (d *fakeDataplane) Preview(s dataplane.State) (dataplane.Changes, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	return d.preview(s), nil
 }
 
