@@ -54,9 +54,6 @@ static __always_inline enum reason stages(struct pkt *p, __u32 family, __u32 off
 	classify_destination(p);
 	if (p->destination & CLASS_SERVICE) {
 		p->number = find_service(p);
-		if (p->number == PUNT_RULE)
-			return to_socket(p);
-		enter(STAGE_BALANCE);
 		if (p->number)
 			return SERVE;
 	}
@@ -129,6 +126,9 @@ SEC("xdp") int decide(struct xdp_md *ctx)
 
 	reason = dispatch(&p);
 	if (reason == SERVE) {
+		if (p.number == PUNT_RULE)
+			return to_socket(&p);
+		enter(STAGE_BALANCE);
 		reason = serve(&p);
 		if (reason == NEXT)
 			enter(STAGE_FINALIZE);

@@ -35,8 +35,6 @@ static __always_inline void count_sent(__u32 backend, __u32 bytes)
 static __always_inline int verdict(enum reason reason)
 {
 	switch (reason) {
-	case punt:
-		return XDP_REDIRECT;
 	case drop_header:
 	case drop_fragment:
 	case drop_no_backend:

@@ -8,7 +8,7 @@
 #include "include/net.h"
 #include "maps.h"
 
-/* What a stage returns instead of a reason: the next one goes on, or the balance lane. */
+/* What a stage returns instead of a reason: the next one goes on, or that of what p->number is. */
 #define NEXT REASONS
 #define SERVE (REASONS + 1)
 
@@ -32,8 +32,8 @@ struct pkt {
 	__u32 source;		/* prefix table entries */
 	__u32 destination;
 	__u32 egress;		/* L3 ifindex */
-	/* of the balance lane */
-	__u32 number;		/* of the service that it is for, 0 = none */
+	/* of the punt and balance lanes */
+	__u32 number;		/* of the service that it is for, or PUNT_RULE; 0 = none */
 	const struct service *service;
 	__u32 hash;		/* of its flow */
 };

@@ -4,20 +4,26 @@
  * no loss: Linux gets the packet.
  */
 #pragma once
-#include "find_service.h"
+#include "count.h"
 
-/* Of a packet that a rule names: to the socket of its port and queue. */
-static __always_inline enum reason to_socket(const struct pkt *p)
+/* Of a packet that a rule names: to the socket of its port and queue. It ends here. */
+static __always_inline int to_socket(const struct pkt *p)
 {
 	__u32 queue = p->ctx->rx_queue_index;
+	enum reason reason = pass_no_socket;
+	int action = XDP_PASS;
 
 	asm volatile("" : "+r"(queue)); /* read in place, as in decide */
 	if (explain) {
 		queue = trace.queue;
 		asm volatile("" : "+r"(queue)); /* nor is the address of that made before */
 	}
-	if (queue >= PUNT_QUEUES ||
-	    bpf_redirect_map(&sockets, p->port->slot * PUNT_QUEUES + queue, XDP_PASS) != XDP_REDIRECT)
-		return pass_no_socket;
-	return punt;
+	if (queue < PUNT_QUEUES)
+		action = bpf_redirect_map(&sockets, p->port->slot * PUNT_QUEUES + queue, XDP_PASS);
+	if (action == XDP_REDIRECT)
+		reason = punt;
+	count_reason(p->counters, reason, p->bytes);
+	if (explain)
+		trace.reason = reason;
+	return action;
 }

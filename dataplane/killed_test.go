@@ -117,6 +117,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 		{"same counters", 4, unchanged, unchanged},
 		{"other counters", 5, unchanged, unchanged},
 		{"services", 4, withServices, otherServices},
+		{"punt rules", 4, withPuntRules, otherPuntRules},
 		{"services, other counters", 5, withServices, func(s State) State {
 			s.Limits.Services, s.Limits.Backends, s.Limits.Flows = 30, 120, 2000
 			return otherServices(s)

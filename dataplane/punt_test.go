@@ -12,6 +12,23 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
+// withPuntRules has more ports of an address than its record has room for.
+func withPuntRules(s State) State {
+	s.Punt = []PuntRule{puntRuleOf("any", UDP, "2001:db8::77", 0)}
+	for port := range uint16(10) {
+		s.Punt = append(s.Punt, puntRuleOf(fmt.Sprint("rule ", port), TCP, "203.0.113.77", 1+port))
+	}
+	return s
+}
+
+// otherPuntRules differs from withPuntRules in some of each.
+func otherPuntRules(s State) State {
+	s.Punt = slices.Clone(s.Punt[1:])
+	s.Punt[0].Port, s.Punt[9].Port = 99, 98
+	s.Punt[1].Address = netip.MustParseAddr("203.0.113.78")
+	return s
+}
+
 func TestPuntRulesThatAreRefused(t *testing.T) {
 	base := State{
 		Services: []Service{aService("web", "203.0.113.10", []uint16{80, 443}, "10.2.0.11"), aService("rest", "203.0.113.10", nil, "10.2.0.11")},

@@ -160,7 +160,9 @@ func TestSockets(t *testing.T) {
 			r.apply(next)
 			r.toSocket("new generation", s, 5)
 			r.forge(func(m *manifest) { m.Object, m.Maps["counters"] = "another", "another" })
-			r.apply(next) // as after an upgrade to a build with other reasons
+			next.Ports = slices.Clone(next.Ports)
+			slices.Reverse(next.Ports) // who comes first would get slot 0
+			r.apply(next)              // as after an upgrade to a build with other reasons
 			r.toSocket("upgraded", s, 5)
 
 			next.Punt = nil

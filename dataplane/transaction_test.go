@@ -64,6 +64,8 @@ func TestEveryStepCanFail(t *testing.T) {
 		}},
 		{"first services", 3, unchanged, func(s *State) { *s = withServices(*s) }},
 		{"last services", 3, withServices, func(s *State) { s.Services = nil }},
+		{"punt rules", 1, withPuntRules, func(s *State) { s.Punt = otherPuntRules(*s).Punt }},
+		{"first punt rules beside services", 4, withServices, func(s *State) { *s = withPuntRules(*s) }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r := newRouter(t, Native)
