@@ -116,18 +116,20 @@ type crowd struct {
 	arrivals map[string]map[string]int // service → server → those of this epoch
 }
 
-// newCrowd establishes so many flows to each service and starts to use them, and
-// to make others. The test fails when one breaks, or can't be made.
-func (n *network) newCrowd(from string, rnd *rand.Rand, each int, services []service) *crowd {
+// newFlows establishes so many flows to each service, each of which was answered
+// once. They end with the test.
+func (n *network) newFlows(from string, rnd *rand.Rand, each int, services []service) (flows []*flow) {
 	n.t.Helper()
-	c := &crowd{t: n.t, from: n.Host(from), services: services, broken: map[*flow]error{}, arrivals: map[string]map[string]int{}}
-	c.ctx, c.stop = context.WithCancel(n.t.Context())
-	n.t.Cleanup(c.leave)
+	n.t.Cleanup(func() {
+		for _, f := range flows {
+			f.conn.Close()
+		}
+	})
 	for _, s := range services {
 		for range each {
-			f, err := dial(c.ctx, c.from, netip.Addr{}, s, rand.New(rand.NewPCG(rnd.Uint64(), 0)))
+			f, err := dial(n.t.Context(), n.Host(from), netip.Addr{}, s, rand.New(rand.NewPCG(rnd.Uint64(), 0)))
 			if err == nil {
-				c.flows = append(c.flows, f)
+				flows = append(flows, f)
 				err = f.ask(most)
 			}
 			if err != nil {
@@ -135,6 +137,19 @@ func (n *network) newCrowd(from string, rnd *rand.Rand, each int, services []ser
 			}
 		}
 	}
+	return flows
+}
+
+// newCrowd establishes so many flows to each service and starts to use them, and
+// to make others. The test fails when one breaks, or can't be made.
+func (n *network) newCrowd(from string, rnd *rand.Rand, each int, services []service) *crowd {
+	n.t.Helper()
+	c := &crowd{
+		t: n.t, from: n.Host(from), services: services, flows: n.newFlows(from, rnd, each, services),
+		broken: map[*flow]error{}, arrivals: map[string]map[string]int{},
+	}
+	c.ctx, c.stop = context.WithCancel(n.t.Context())
+	n.t.Cleanup(c.leave)
 	for _, f := range c.flows {
 		c.run.Go(func() { c.use(f) })
 	}

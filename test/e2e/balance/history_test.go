@@ -28,7 +28,8 @@ func TestAnyHistory(t *testing.T) {
 	c.servers = equal("s1", "s2", "s3", "s4", "s5", "s6")
 	c.services = []service{ipip4In4, gue4In6, gue6In4, ipip4In6, l2Over6}
 	rnd := testkit.Rand(t)
-	s := newStar(t, c, 50, rnd)
+	s := newStar(t, c)
+	s.crowd = s.newCrowd("client", rnd, 50, c.services)
 	h := &history{star: s, settings: c, rnd: rnd}
 	t.Cleanup(func() { t.Logf("what happened: %s", strings.Join(h.steps, ", ")) })
 	for start := time.Now(); time.Since(start) < 12*time.Second && !t.Failed(); {

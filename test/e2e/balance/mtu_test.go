@@ -26,15 +26,9 @@ func TestPathMTU(t *testing.T) {
 	n := newNetwork(t, "lb1", "client", "s1")
 	n.route("lb1", "client")
 	n.newServer("s1", allServices)
-	b, rnd := n.newBalancer("lb1"), testkit.Rand(t)
+	b := n.newBalancer("lb1")
 	b.run(settings{interfaces: []string{"client", "s1"}, services: allServices, servers: equal("s1")})
-	var flows []*flow
-	for _, s := range allServices {
-		f, err := dial(t.Context(), n.Host("client"), netip.Addr{}, s, rnd)
-		n.must(err)
-		t.Cleanup(func() { f.conn.Close() })
-		flows = append(flows, f)
-	}
+	flows := n.newFlows("client", testkit.Rand(t), 1, allServices)
 	for _, mtu := range []int{1500, 1400} {
 		if mtu < 1500 {
 			b.narrow("s1", mtu)

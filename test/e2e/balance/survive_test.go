@@ -4,7 +4,6 @@ package balance
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"syscall"
 	"testing"
 
@@ -18,14 +17,13 @@ type star struct {
 	crowd   *crowd
 }
 
-// newStar starts a balancer, and clients of all its services.
-func newStar(t *testing.T, c settings, flows int, rnd *rand.Rand) *star {
+// newStar starts a balancer.
+func newStar(t *testing.T, c settings) *star {
 	t.Helper()
 	n := newNetwork(t, "lb1", "client", "s1", "s2", "s3", "s4", "s5", "s6")
 	n.route("lb1", "client")
 	s := &star{servers: n.newServers(c.services, "s1", "s2", "s3", "s4", "s5", "s6"), balancer: n.newBalancer("lb1")}
 	s.run(c)
-	s.crowd = s.newCrowd("client", rnd, flows, c.services)
 	return s
 }
 
@@ -44,7 +42,8 @@ func starSettings() settings {
 // go on, and new ones find a server.
 func TestConnectionsGoOn(t *testing.T) {
 	c := starSettings()
-	s := newStar(t, c, 40, testkit.Rand(t))
+	s := newStar(t, c)
+	s.crowd = s.newCrowd("client", testkit.Rand(t), 40, c.services)
 	s.crowd.newcomers("at first", "s1", "s2", "s3", "s4", "s5")
 	s.restart(syscall.SIGTERM)
 
@@ -84,6 +83,30 @@ func TestConnectionsGoOn(t *testing.T) {
 	s.crowd.everyone("with larger tables")
 	s.nothingDropped()
 	s.lose("s3", c)
+}
+
+// Connections on which nothing is said while one change comes upon the other, and
+// which so have no records, go on as well.
+func TestSilentConnectionsGoOn(t *testing.T) {
+	c := starSettings()
+	c.settle = "6m"
+	s := newStar(t, c)
+	flows := s.newFlows("client", testkit.Rand(t), 30, c.services)
+	s.order("drain", "s1")
+	s.order("drain", "s2")
+	s.order("none", "s1")
+	s.stop(syscall.SIGKILL)
+	s.start()
+	c.servers = []member{{"s6", 2}, {"s5", 1}, {"s4", 4}, {"s3", 1}, {"s2", 1}, {"s1", 2}}
+	s.reload(c)
+	s.await("active", "s6")
+	s.order("drain", "s3")
+	for _, f := range flows {
+		if err := f.ask(most); err != nil {
+			t.Errorf("%v: %v", f, err)
+		}
+	}
+	s.nothingDropped()
 }
 
 // restart ends the daemon and starts it anew, with traffic at each moment.
