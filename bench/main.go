@@ -38,7 +38,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&o.Packets, "packets", 1_000_000, "least packets of a test run")
 	flag.DurationVar(&o.Duration, "duration", 500*time.Millisecond, "length of other samples")
 	flag.IntVar(&o.CPU, "cpu", runtime.NumCPU()-1, "where all of it runs")
-	only := flag.String("only", "", "the lane to measure: "+names()+"; empty: all")
+	only := flag.String("only", "", "the lane to measure: "+names(lanes)+"; empty: all")
 	results := flag.String("results", "bench/results", "directory to record in; empty: don't record")
 	strict := flag.Bool("strict", false, "fail when a target is missed")
 	flag.Parse()
@@ -47,7 +47,7 @@ func run(ctx context.Context) error {
 	}
 	chosen := chosen(*only)
 	if len(chosen) == 0 {
-		return fmt.Errorf("no lane is called %q: choose one of %s", *only, names())
+		return fmt.Errorf("no lane is called %q: choose one of %s", *only, names(lanes))
 	}
 
 	report, err := harness.Run(ctx, o, chosen...)
@@ -80,7 +80,7 @@ func chosen(only string) (chosen []harness.Lane) {
 	return chosen
 }
 
-func names() string {
+func names(lanes []harness.Lane) string {
 	var names []string
 	for _, l := range lanes {
 		names = append(names, l.Name)

@@ -23,7 +23,7 @@ type programs struct {
 func compile(ctx context.Context, dir string) (p programs, err error) {
 	root, err := run(ctx, "", "go", "list", "-m", "-f", "{{.Dir}}")
 	if err != nil {
-		return p, fmt.Errorf("finding the module's root: %w", err)
+		return p, fmt.Errorf("finding the source, which it is to be started in: %w", err)
 	}
 	root = strings.TrimSpace(root)
 	p = programs{filepath.Join(dir, "worker"), filepath.Join(dir, "peer"), filepath.Join(dir, "rings")}
