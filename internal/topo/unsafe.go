@@ -118,9 +118,14 @@ func loadProgram(insns []uint64) (int, error) {
 		progType: unix.BPF_PROG_TYPE_XDP, insnCount: uint32(len(insns)),
 		insns: unsafe.Pointer(&insns[0]), license: unsafe.Pointer(&license[0]),
 	}
-	fd, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_LOAD, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr))
-	if errno != 0 {
-		return -1, os.NewSyscallError("bpf BPF_PROG_LOAD", errno)
+	for {
+		fd, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_LOAD, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr))
+		switch errno {
+		case 0:
+			return int(fd), nil
+		case unix.EAGAIN: // a signal came, as Go's own do: the verifier gave up (bpf_check)
+		default:
+			return -1, os.NewSyscallError("bpf BPF_PROG_LOAD", errno)
+		}
 	}
-	return int(fd), nil
 }
