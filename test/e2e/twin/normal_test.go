@@ -41,9 +41,8 @@ func (s *scenario) normal(f frame) (emission, bool) {
 	if p.ip == 0 {
 		return emission{where, string(b)}, true
 	}
-	if s.isLocal(p.src) {
+	if s.isLocal(p.src) { // also forwarded ones, where the device has no IPv6
 		s.ownWords(p, b)
-		return emission{where, string(b)}, true
 	}
 	if m := s.multipathOf(p.dst); m != nil && m.hops[place{f.port, p.vid(), p.to()}] {
 		anybody := slices.Concat(make([]byte, 12), b[p.ip-2:]) // no MACs, no tag

@@ -2,6 +2,12 @@
 
 package twin
 
+import (
+	"slices"
+
+	"clearway/internal/topo"
+)
+
 // settings sets what the kernel lets one set about forwarding.
 func (g generator) settings() {
 	for _, l := range g.topology.L3 {
@@ -14,6 +20,9 @@ func (g generator) settings() {
 			g.set(neigh+"/unres_qlen_bytes", "0")
 		}
 		g.interfaceSettings("net/ipv4/conf/"+l.Name+"/", "net/ipv6/conf/"+l.Name+"/")
+		if !g.isHop(l.Name) { // those of a multipath route have one MTU
+			g.sometimes(10, "net/ipv6/conf/"+l.Name+"/mtu", "1280")
+		}
 	}
 	g.sometimes(g.rpFilter/3, "net/ipv4/conf/all/rp_filter", "1", "2")
 	g.sometimes(5, "net/ipv6/conf/all/forwarding", "0")
@@ -45,9 +54,15 @@ func (g generator) interfaceSettings(ip4, ip6 string) {
 	g.sometimes(10, ip4+"drop_unicast_in_l2_multicast", "1")
 	g.sometimes(10, ip4+"ignore_routes_with_linkdown", "1")
 	g.sometimes(10, ip4+"disable_policy", "1")
-	g.sometimes(10, ip6+"mtu", "1280")
 	g.sometimes(3, ip6+"disable_ipv6", "1")
 	g.sometimes(10, ip6+"ignore_routes_with_linkdown", "1")
+}
+
+// isHop: a multipath route leads by this device.
+func (g generator) isHop(device string) bool {
+	return slices.ContainsFunc(g.routes, func(r topo.Route) bool {
+		return slices.ContainsFunc(r.Hops, func(h topo.Hop) bool { return h.Device == device })
+	})
 }
 
 func (g generator) set(key, value string) { g.sysctls = append(g.sysctls, sysctl{key, value}) }
