@@ -124,19 +124,21 @@ func TestPlan(t *testing.T) {
 	d := &fakeDaemon{plan: control.Plan{Generation: 3, Changes: []string{"~ service web: + backend 10.2.0.13 (active, weight 1)"},
 		Warnings: []control.Warning{{Place: "service dns", Text: "no route"}},
 		Moves: []control.Move{
-			{Service: "dns", Moved: 251, Slots: 251, Tracking: "never"},
-			{Service: "ssh", Moved: 5, Slots: 509, Tracking: "always", Resize: true},
-			{Service: "web", Moved: 5460, Slots: 16381, Tracking: "changed", SettleSeconds: 360},
-			{Service: "web", Moved: 24000, Slots: 32749, Tracking: "changed", SettleSeconds: 360, Resize: true},
+			{Service: "dns", Moved: 251, OnceChecked: 251, Slots: 251, Tracking: "never"},
+			{Service: "ssh", Moved: 5, OnceChecked: 5, Slots: 509, Tracking: "always", Resize: true},
+			{Service: "web", Moved: 0, OnceChecked: 5460, Slots: 16381, Tracking: "changed", SettleSeconds: 360},
+			{Service: "web", Moved: 24000, OnceChecked: 25000, Slots: 32749, Tracking: "changed", SettleSeconds: 360, Resize: true},
 		}}}
 	socket := d.serve(t)
 	got := clearway(context.Background(), "a file", "plan", socket, "-")
 	want := result{0, `~ service web: + backend 10.2.0.13 (active, weight 1)
-SERVICE  SLOTS THAT MOVE  SHARE OF NEW FLOWS  WHEN        ESTABLISHED FLOWS
-dns      251 of 251       100.0%              at once     move with their slots (tracking never)
-ssh      5 of 509         1.0%                at once     stay, if their backend does
-web      5460 of 16381    33.3%               at once     stay, if their backend does
-web      24000 of 32749   73.3%               after 6m0s  are recorded until then, and stay; with reload --now they move at once
+SERVICE  SLOTS THAT MOVE  SHARE OF NEW FLOWS  WHEN                      ESTABLISHED FLOWS
+dns      251 of 251       100.0%              at once                   move with their slots (tracking never)
+ssh      5 of 509         1.0%                at once                   stay, if their backend does
+web      0 of 16381       0.0%                at once                   stay, if their backend does
+web      5460 of 16381    33.3%               once checked              stay, if their backend does
+web      24000 of 32749   73.3%               after 6m0s                are recorded until then, and stay; with reload --now they move at once
+web      25000 of 32749   76.3%               after 6m0s, once checked  are recorded until then, and stay; with reload --now they move at once
 a reload would lead to generation 3 with 1 changes; nothing was changed
 `, "warning: service dns: no route\n"}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{})); diff != "" {

@@ -3,8 +3,10 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,7 +26,11 @@ what becomes of established ones. Without FILE the daemon looks at the file that
 it was started with. FILE may be "-".
 
 A new table-size, affinity or seed moves slots once settle is over, in which all
-flows are recorded: what is shown for it is what will move then.`,
+flows are recorded: what is shown for it is what will move then.
+
+A backend takes no flows before its health check has answered, which of a new one
+it has not. What will have moved, all in all, when all such backends have passed
+is shown in a line of its own: "once checked".`,
 		Example: "  clearway plan /etc/clearway/clearway.yaml",
 		Args:    cobra.MaximumNArgs(1),
 		RunE:    a.do(a.plan),
@@ -59,21 +65,27 @@ func (a *app) printMoves(moves []control.Move) error {
 	fmt.Fprintln(w, "SERVICE\tSLOTS THAT MOVE\tSHARE OF NEW FLOWS\tWHEN\tESTABLISHED FLOWS")
 	for _, m := range moves {
 		when, flows := fateText(m)
-		fmt.Fprintf(w, "%s\t%d of %d\t%s\t%s\t%s\n", m.Service, m.Moved, m.Slots, percent(float64(m.Moved)/float64(m.Slots)), when, flows)
+		row := func(moved int, when string) {
+			fmt.Fprintf(w, "%s\t%d of %d\t%s\t%s\t%s\n", m.Service, moved, m.Slots, percent(float64(moved)/float64(m.Slots)), when, flows)
+		}
+		row(m.Moved, cmp.Or(when, "at once"))
+		if m.OnceChecked != m.Moved {
+			row(m.OnceChecked, strings.TrimPrefix(when+", once checked", ", "))
+		}
 	}
 	return w.Flush()
 }
 
-// fateText says when slots move, and what then becomes of flows that are
-// established.
+// fateText says when slots move, empty for at once, and what then becomes of flows
+// that are established.
 func fateText(m control.Move) (when, flows string) {
 	changed := m.Tracking == string(dataplane.TrackChanged)
 	switch {
 	case m.Tracking == string(dataplane.TrackNever):
-		return "at once", "move with their slots (tracking never)"
+		return "", "move with their slots (tracking never)"
 	case m.Resize && changed:
 		settle := time.Duration(m.SettleSeconds * float64(time.Second))
 		return fmt.Sprintf("after %v", settle), "are recorded until then, and stay; with reload --now they move at once"
 	}
-	return "at once", "stay, if their backend does"
+	return "", "stay, if their backend does"
 }

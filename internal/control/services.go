@@ -86,10 +86,14 @@ type Plan struct {
 // Move tells how many slots of a service would get another backend, and with
 // them that share of its new flows.
 type Move struct {
-	Service  string `json:"service"`
-	Moved    int    `json:"moved"`
-	Slots    int    `json:"slots"`
-	Tracking string `json:"tracking"`
+	Service string `json:"service"`
+	Moved   int    `json:"moved"`
+	// OnceChecked is what Moved comes to, all in all, when those backends have
+	// passed their health check that none has answered for yet, as of all new
+	// ones. It is Moved where there are none.
+	OnceChecked int    `json:"once_checked"`
+	Slots       int    `json:"slots"`
+	Tracking    string `json:"tracking"`
 	// Resize: because of another table size, seed or affinity. With tracking
 	// changed that holds only after SettleSeconds, in which flows are recorded.
 	Resize        bool    `json:"resize"`

@@ -3,9 +3,7 @@
 package daemon
 
 import (
-	"cmp"
 	"context"
-	"slices"
 
 	"clearway/dataplane"
 	"clearway/internal/config"
@@ -72,50 +70,4 @@ func ordersFor(c *config.Config, orders map[health.Key]dataplane.Order) map[heal
 		}
 	}
 	return kept
-}
-
-// preview tells what load would do.
-func (r *reconciler) preview(ctx context.Context, text []byte) (control.Plan, error) {
-	p, err := r.prepare(ctx, text, false)
-	if err != nil {
-		return control.Plan{}, err
-	}
-	changes, err := r.dataplane.Preview(p.state)
-	if err != nil {
-		return control.Plan{}, err
-	}
-	p.state.ResizeNow = true
-	resized, err := r.dataplane.Preview(p.state)
-	if err != nil {
-		return control.Plan{}, err
-	}
-	return control.Plan{
-		Generation: changes.Generation,
-		Changes:    append([]string{}, changes.Lines...),
-		Moves:      wireMoves(p.state, changes.Moves, resized.Moves),
-		Warnings:   slices.Concat([]control.Warning{}, p.warnings, p.notes),
-	}, nil
-}
-
-// wireMoves puts together what moves when a state is applied and, of those that
-// are resized some time later, what moves then.
-func wireMoves(state dataplane.State, now, later []dataplane.Moves) []control.Move {
-	services := make(map[string]dataplane.Service, len(state.Services))
-	for _, s := range state.Services {
-		services[s.Name] = s
-	}
-	all := slices.Clone(now)
-	for _, m := range later {
-		if m.Resize && !slices.Contains(now, m) {
-			all = append(all, m)
-		}
-	}
-	slices.SortStableFunc(all, func(a, b dataplane.Moves) int { return cmp.Compare(a.Service, b.Service) })
-	moves := []control.Move{}
-	for _, m := range all {
-		s := services[m.Service]
-		moves = append(moves, control.Move{Service: m.Service, Moved: m.Moved, Slots: m.Slots, Resize: m.Resize,
-			Tracking: string(s.Tracking), SettleSeconds: s.Settle.Seconds()})
-	}
-	return moves
 }

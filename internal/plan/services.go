@@ -5,6 +5,7 @@ package plan
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"clearway/dataplane"
 	"clearway/internal/config"
@@ -77,6 +78,24 @@ func planService(c config.Service, in Input, ways *ways) (dataplane.Service, []e
 		s.Backends = append(s.Backends, planBackend(configured, status, in.Orders[key]))
 	}
 	return s, errs
+}
+
+// OnceChecked returns services as they are when those backends have passed their
+// health check that none has answered for yet, and whether there are any. The
+// given ones stay as they are.
+func OnceChecked(services []dataplane.Service) (later []dataplane.Service, differ bool) {
+	later = slices.Clone(services)
+	for i := range later {
+		s := &later[i]
+		s.Backends = slices.Clone(s.Backends)
+		for j := range s.Backends {
+			if b := &s.Backends[j]; b.State == dataplane.Unknown {
+				b.State, b.Alive, b.Accept = dataplane.Active, true, true
+				differ = true
+			}
+		}
+	}
+	return later, differ
 }
 
 // planBackend composes what the configuration, the health check and the operator

@@ -218,3 +218,36 @@ func TestLocalBackend(t *testing.T) {
 		t.Errorf("the rest is %+v, by %v", s.Services, s.NextHops)
 	}
 }
+
+// All that is said of a backend that passes its check is said where it is taken to
+// have passed, and nothing of the others changes.
+func TestOnceChecked(t *testing.T) {
+	c := configOf("eth0")
+	web := checked(service("web", "203.0.113.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"))
+	web.Backends[4].Weight = 0
+	c.Balance.Services = []config.Service{service("dns", "203.0.113.2", "10.0.0.2"), web}
+	key := func(a string) health.Key { return health.Key{Service: "web", Address: addr(a)} }
+	in := Input{Config: c, View: view(ethernet(2, "eth0")), NextHops: map[netip.Addr]netstate.NextHop{},
+		Health: health.View{key("10.0.0.3"): health.Down, key("10.0.0.4"): health.Up},
+		Orders: map[health.Key]dataplane.Order{key("10.0.0.5"): dataplane.OrderDisable}}
+	build := func() []dataplane.Service {
+		s, _, err := Build(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Services
+	}
+	before := build()
+	got, differ := OnceChecked(before)
+	if diff := cmp.Diff(build(), before, compareNetip); diff != "" {
+		t.Errorf("what was given has changed:\n%s", diff)
+	}
+	in.Health[key("10.0.0.2")] = health.Up
+	want := build()
+	if diff := cmp.Diff(want, got, compareNetip); diff != "" || !differ {
+		t.Errorf("differ %v (-want +got):\n%s", differ, diff)
+	}
+	if _, differ = OnceChecked(want); differ {
+		t.Error("there is none to be checked, and it differs")
+	}
+}

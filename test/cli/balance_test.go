@@ -192,6 +192,7 @@ func TestBalance(t *testing.T) {
 	b.await("active active")
 
 	b.plans()
+	b.plansUnchecked()
 	b.orders()
 	b.metricsOfServices()
 
@@ -248,6 +249,25 @@ func (b *balancer) orders() {
 	b.expect(1, "drain mail "+backend2, `no service "mail", only: web`)
 	b.expect(0, "reload", "0 changes")
 	b.await("draining active")
+}
+
+// plansUnchecked adds a backend: what plan says of the time before and after its
+// first check is what comes.
+func (b *balancer) plansUnchecked() {
+	b.Helper()
+	b.expect(0, "reload "+b.path("one.yaml"), "- backend "+backend2)
+	var plan control.Plan
+	if err := json.Unmarshal([]byte(b.run(0, "plan", b.path("clearway.yaml"), "--json")), &plan); err != nil {
+		b.Fatal(err)
+	}
+	b.expect(0, "plan "+b.path("clearway.yaml"), "  0 of 251 ", "  at once  ", "  once checked  ")
+	b.expect(0, "reload", "+ backend "+backend2+" (unknown")
+	b.await("active active")
+	got := b.services()[0].Backends[1].Slots
+	if len(plan.Moves) != 1 || plan.Moves[0].Moved != 0 || plan.Moves[0].OnceChecked != got || got == 0 {
+		b.Errorf("%d slots have moved; plan said %+v", got, plan.Moves)
+	}
+	b.expect(0, "plan", "0 changes; nothing was changed")
 }
 
 // plans looks at other configurations, which changes nothing.
