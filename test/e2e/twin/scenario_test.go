@@ -5,6 +5,7 @@ package twin
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"clearway/dataplane"
@@ -101,6 +102,26 @@ func writeList(b *strings.Builder, key string, prefixes []netip.Prefix) {
 	for _, p := range prefixes {
 		fmt.Fprintf(b, "    - %q\n", p)
 	}
+}
+
+// withoutCarrier is the ports that are down and the devices that lead to no
+// others.
+func (s *scenario) withoutCarrier() []string {
+	without := slices.Clone(s.down)
+	up := func(device string) bool { return !slices.Contains(without, device) }
+	for _, d := range s.devices { // those they are on come before them
+		below := d.Members
+		switch d.Kind {
+		case topo.VLAN:
+			below = []string{d.Parent}
+		case topo.VRF:
+			continue
+		}
+		if !slices.ContainsFunc(below, up) {
+			without = append(without, d.Name)
+		}
+	}
+	return without
 }
 
 // isLocal: the router has this address.

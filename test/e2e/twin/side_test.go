@@ -59,13 +59,13 @@ func newSide(t *testing.T, s *scenario) *side {
 			}
 		}
 	})
+	if err := d.cutOff(s); err != nil {
+		t.Fatal(err)
+	}
 	for _, l := range s.links {
 		var err error
 		name := l.B.Name
 		if slices.Contains(s.down, name) {
-			if err := d.cutOff(name); err != nil {
-				t.Fatal(err)
-			}
 			continue
 		}
 		if d.captures[name], err = wire.NewCapture(d.far, name, nil); err != nil {
@@ -78,18 +78,27 @@ func newSide(t *testing.T, s *scenario) *side {
 	return d
 }
 
-// cutOff takes a port's carrier, and waits until the kernel has noticed.
-func (d *side) cutOff(port string) error {
-	if err := d.far.SetUp(port, false); err != nil {
-		return err
-	}
-	for {
-		i, err := d.router.Interface(port)
-		if err != nil || !i.Up {
+// cutOff takes the carrier of the scenario's ports that are down, and waits
+// until the kernel has noticed, on devices above them too: a second, for a bridge.
+func (d *side) cutOff(s *scenario) error {
+	for _, port := range s.down {
+		if err := d.far.SetUp(port, false); err != nil {
 			return err
 		}
-		time.Sleep(time.Millisecond)
 	}
+	for _, device := range s.withoutCarrier() {
+		for {
+			i, err := d.router.Interface(device)
+			if err != nil {
+				return err
+			}
+			if !i.Up {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	return nil
 }
 
 // send sends frames by port, each port's in order.
