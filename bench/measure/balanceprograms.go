@@ -35,6 +35,7 @@ const (
 	never        = " Clearway, tracking never"
 	without      = " Clearway without services"
 	flatTable    = " one flat table"
+	flatAndCall  = " one flat table and an idle call"
 	arrayTables  = " array of tables"
 	equalTables  = " array of tables of one size"
 	hashTables   = " hash of tables"

@@ -26,6 +26,7 @@ const (
 	tablesMapBackends    = "backends"
 	tablesMapFlatSlots   = "flat_slots"
 	tablesMapNestedSlots = "nested_slots"
+	tablesProgCalled     = "called"
 	tablesProgFlat       = "flat"
 	tablesProgNested     = "nested"
 	tablesVarGateway     = "gateway"
@@ -75,6 +76,7 @@ type tablesSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type tablesProgramSpecs struct {
+	Called *ebpf.ProgramSpec `ebpf:"called"`
 	Flat   *ebpf.ProgramSpec `ebpf:"flat"`
 	Nested *ebpf.ProgramSpec `ebpf:"nested"`
 }
@@ -143,12 +145,14 @@ type tablesVariables struct {
 //
 // It can be passed to loadTablesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type tablesPrograms struct {
+	Called *ebpf.Program `ebpf:"called"`
 	Flat   *ebpf.Program `ebpf:"flat"`
 	Nested *ebpf.Program `ebpf:"nested"`
 }
 
 func (p *tablesPrograms) Close() error {
 	return _TablesClose(
+		p.Called,
 		p.Flat,
 		p.Nested,
 	)

@@ -4,6 +4,7 @@
  * the table only. All else is as little as they can do with.
  *
  *   flat    one array for all services, a service's part begins at an offset
+ *   called  the same, and a call of a helper that returns at once
  *   nested  a map of maps, the inner ones packed as Clearway's
  */
 #include "outer.h"
@@ -43,6 +44,9 @@ struct {
 	__type(value, __be32);
 } backends SEC(".maps");
 
+/* One that the kernel doesn't compile into the program. */
+static long (*const bpf_get_numa_node_id)(void) = (void *)42;
+
 volatile const __be32 source4;
 
 /* All packets are for this one. No constant: the verifier would know the keys. */
@@ -54,6 +58,14 @@ static __always_inline __u32 flat_slot(__u32 slot)
 	__u32 *backend = bpf_map_lookup_elem(&flat_slots, &index);
 
 	return backend ? *backend : 0;
+}
+
+static __always_inline __u32 called_slot(__u32 slot)
+{
+	long node = bpf_get_numa_node_id();
+
+	asm volatile("" : : "r"(node));
+	return flat_slot(slot);
 }
 
 static __always_inline __u32 nested_slot(__u32 slot)
@@ -87,6 +99,12 @@ SEC("xdp.frags")
 int flat(struct xdp_md *ctx)
 {
 	return balance(ctx, flat_slot);
+}
+
+SEC("xdp.frags")
+int called(struct xdp_md *ctx)
+{
+	return balance(ctx, called_slot);
 }
 
 SEC("xdp.frags")
