@@ -23,9 +23,9 @@ func (a *app) explainCommand() *cobra.Command {
 		Use:   "explain --in INTERFACE (--src ADDRESS --dst ADDRESS ... | --hex FRAME)",
 		Short: "Show stage by stage what would become of a packet",
 		Long: `Runs a crafted packet through the loaded programs with the live tables, and
-prints what each stage found, the reason, the next hop, the packet that would
-leave, and beside it the route that Linux itself would take. No counter moves
-and nothing is sent.
+prints what each stage found, the reason, the punt rule that it matched, the next
+hop, the packet that would leave, and beside it the route that Linux itself would
+take. No counter moves and nothing is sent. Only the daemon knows punt rules.
 
 The packet is made from --src, --dst and so on, addressed to the interface's
 own MAC; or it is the frame that --hex gives, "-" to read it from the standard
@@ -117,6 +117,9 @@ func printExplanation(w io.Writer, in string, e control.Explanation) {
 		fmt.Fprintf(w, "%s\t%s\n", s.Name, s.Text)
 	}
 	fmt.Fprintf(w, "verdict\t%s (%s)\n", e.Verdict, e.Reason)
+	if e.PuntRule != "" {
+		fmt.Fprintf(w, "punt rule\t%s\n", e.PuntRule)
+	}
 	if e.NextHop != "" {
 		fmt.Fprintf(w, "next hop\t%s on %s\n", e.NextHop, cmp.Or(e.Egress, in))
 	}

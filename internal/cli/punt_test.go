@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -35,6 +36,21 @@ eth1       -                     0       0      0
 	}
 	if puntInterfaceOf(nil, "eth0") != nil || puntInterfaceOf(&control.Punt{}, "eth0") != nil {
 		t.Error("an interface was found in nothing")
+	}
+}
+
+func TestExplainNamesThePuntRule(t *testing.T) {
+	d := &fakeDaemon{explanation: control.Explanation{Verdict: "redirect", Reason: "punt", PuntRule: "dns", KernelRoute: "local"}}
+	ask := []string{"explain", d.serve(t), "--in", "eth0", "--hex", "00"}
+	if out := clearway(context.Background(), "", ask...); !strings.Contains(out.stdout, "verdict    redirect (punt)\npunt rule  dns\nLinux      local\n") {
+		t.Error(out)
+	}
+	if out := clearway(context.Background(), "", append(ask, "--json")...); !strings.Contains(out.stdout, `"punt_rule":"dns"`) {
+		t.Error(out)
+	}
+	d.explanation.PuntRule = ""
+	if out := clearway(context.Background(), "", ask...); strings.Contains(out.stdout, "punt rule") {
+		t.Errorf("without one: %v", out)
 	}
 }
 

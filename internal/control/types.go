@@ -161,8 +161,9 @@ type Explanation struct {
 	Ingress     string  `json:"ingress"` // L3 interface; empty: none
 	Egress      string  `json:"egress"`  // L3 interface; empty: none
 	NextHop     string  `json:"next_hop"`
-	Service     string  `json:"service"` // that the packet is for; empty: none
-	Backend     string  `json:"backend"` // that it goes to; empty: none
+	Service     string  `json:"service"`   // that the packet is for; empty: none
+	Backend     string  `json:"backend"`   // that it goes to; empty: none
+	PuntRule    string  `json:"punt_rule"` // that it matched; empty: none, or no daemon runs, which alone knows the rules
 	InputHex    string  `json:"input_hex"`
 	OutputHex   string  `json:"output_hex"`   // empty unless something leaves
 	KernelRoute string  `json:"kernel_route"` // what Linux itself answers for the packet

@@ -60,7 +60,15 @@ func explain(ctx context.Context, d Dataplane, m Machine, state dataplane.State,
 	if found.NextHop != (dataplane.MAC{}) {
 		e.NextHop = found.NextHop.String()
 	}
-	e.KernelRoute = kernelRoute(ctx, m, cmp.Or(found.Ingress, port), frame)
+	lookup, isIP := lookupOf(frame)
+	if found.Reason == dataplane.Punted || found.Reason == dataplane.PassNoSocket {
+		e.PuntRule = puntRule(state.Punt, lookup)
+	}
+	e.KernelRoute = "no IP packet"
+	if isIP {
+		lookup.Ingress = cmp.Or(found.Ingress, port)
+		e.KernelRoute = kernelRoute(ctx, m, lookup)
+	}
 	return e, nil
 }
 
@@ -103,15 +111,24 @@ func putOwnMAC(frame []byte, state dataplane.State, port int) {
 	}
 }
 
-// kernelRoute is Linux' own answer for the IP packet in a frame, or why there
-// is none.
-func kernelRoute(ctx context.Context, m Machine, ifindex int, frame []byte) string {
-	lookup, ok := lookupOf(frame)
-	if !ok {
-		return "no IP packet"
+// puntRule is the name of the rule for a packet that one is for. That of its port
+// comes before that of any.
+func puntRule(rules []dataplane.PuntRule, l netstate.Lookup) (name string) {
+	for _, r := range rules {
+		switch {
+		case r.Address != l.Destination || uint8(r.Protocol) != l.Protocol:
+		case r.Port == l.DestinationPort:
+			return r.Name
+		case r.Port == 0:
+			name = r.Name
+		}
 	}
-	lookup.Ingress = ifindex
-	route, err := m.Find(ctx, lookup)
+	return name
+}
+
+// kernelRoute is Linux' own answer for a packet, or why there is none.
+func kernelRoute(ctx context.Context, m Machine, l netstate.Lookup) string {
+	route, err := m.Find(ctx, l)
 	if err != nil {
 		return err.Error()
 	}
@@ -134,7 +151,7 @@ func lookupOf(frame []byte) (l netstate.Lookup, ok bool) {
 		header = int(packet[0]&15) * 4
 	case kind == etherIPv6 && len(packet) >= header:
 		l.Source, l.Destination = netip.AddrFrom16([16]byte(packet[8:])), netip.AddrFrom16([16]byte(packet[24:]))
-		l.Protocol = packet[6]
+		l.Protocol, header = skipExtensions(packet)
 	default:
 		return l, false
 	}
@@ -144,4 +161,23 @@ func lookupOf(frame []byte) (l netstate.Lookup, ok bool) {
 		l.Protocol = 0 // the kernel takes no other here
 	}
 	return l, true
+}
+
+// skipExtensions returns the protocol of what comes after the extension headers of
+// an IPv6 packet (RFC 8200, RFC 4302), and where that begins.
+func skipExtensions(packet []byte) (protocol uint8, header int) {
+	protocol, header = packet[6], 40
+	for len(packet) >= header+2 {
+		next, length := packet[header], int(packet[header+1])
+		switch protocol {
+		case unix.IPPROTO_HOPOPTS, unix.IPPROTO_ROUTING, unix.IPPROTO_DSTOPTS:
+			header += (length + 1) * 8
+		case unix.IPPROTO_AH:
+			header += (length + 2) * 4
+		default:
+			return protocol, header
+		}
+		protocol = next
+	}
+	return protocol, header
 }

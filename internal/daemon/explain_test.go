@@ -57,6 +57,40 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// The rule is told of packets alone that the data path says one matched.
+func TestExplainNamesThePuntRule(t *testing.T) {
+	const v6 = macs + "86dd" + "6000000000100040" + "20010db8000000000000000000000001" + "20010db8010000000000000000000007" + // hop-by-hop options
+		"1100010400000000" + "c350003500080000"
+	state := explainState
+	rule := func(name, address string, protocol dataplane.Protocol, port uint16) {
+		state.Punt = append(state.Punt, dataplane.PuntRule{Name: name, Protocol: protocol, Address: netip.MustParseAddr(address), Port: port})
+	}
+	rule("elsewhere", "198.51.100.8", dataplane.UDP, 53)
+	rule("TCP", "198.51.100.7", dataplane.TCP, 53)
+	rule("dns", "198.51.100.7", dataplane.UDP, 53)
+	rule("any", "198.51.100.7", dataplane.UDP, 0)
+	rule("dns6", "2001:db8:100::7", dataplane.UDP, 53)
+	for _, row := range []struct {
+		name, frame string
+		reason      dataplane.Reason
+		want        string
+	}{
+		{"to a socket", macs + ipv4, dataplane.Punted, "dns"},
+		{"without one", macs + tagged + ipv4, dataplane.PassNoSocket, "dns"},
+		{"of any port", macs + strings.Replace(ipv4, "9c400035", "9c400036", 1), dataplane.Punted, "any"},
+		{"with options", macs + strings.NewReplacer("4500", "4600", "9c40", "940400009c40").Replace(ipv4), dataplane.Punted, "dns"},
+		{"with extension headers", v6, dataplane.Punted, "dns6"},
+		{"never punted", macs + ipv4, dataplane.Forward, ""},
+		{"of a rule that has gone", macs + strings.Replace(ipv4, "c6336407", "c6336409", 1), dataplane.Punted, ""},
+	} {
+		d := &fakeDataplane{answer: dataplane.Explanation{Reason: row.reason}}
+		e, err := explain(context.Background(), d, newFakeMachine(), state, control.ExplainRequest{Interface: "eth0", Frame: unhex(t, row.frame)})
+		if err != nil || e.PuntRule != row.want {
+			t.Errorf("%s: %q, %v, want %q", row.name, e.PuntRule, err, row.want)
+		}
+	}
+}
+
 func TestExplainRefuses(t *testing.T) {
 	for _, q := range []control.ExplainRequest{
 		{Interface: "eth1", Frame: make([]byte, 60)},
@@ -110,6 +144,11 @@ func TestLookupOf(t *testing.T) {
 		{"IPv4, header said to be long", macs + strings.Replace(ipv4, "4500", "4f00", 1), portless, true},
 		{"IPv6", macs + v6, netstate.Lookup{Source: netip.MustParseAddr("2001:db8::1"), Destination: netip.MustParseAddr("2001:db8:100::7"),
 			Protocol: 6, SourcePort: 50000, DestinationPort: 443}, true},
+		{"IPv6 with extension headers", macs + strings.Replace(strings.Replace(v6, "0640", "0040", 1), "c350", "3c00010400000000"+"3300010400000000"+
+			"060400000000000000000000000000000000000000000000"+"c350", 1), netstate.Lookup{Source: netip.MustParseAddr("2001:db8::1"),
+			Destination: netip.MustParseAddr("2001:db8:100::7"), Protocol: 6, SourcePort: 50000, DestinationPort: 443}, true},
+		{"IPv6, cut off in them", macs + strings.Replace(v6, "0640", "0040", 1)[:2*42] + "060c", netstate.Lookup{Source: netip.MustParseAddr("2001:db8::1"),
+			Destination: netip.MustParseAddr("2001:db8:100::7")}, true},
 		{"ARP", macs + "0806" + strings.Repeat("00", 46), netstate.Lookup{}, false},
 		{"no more than Ethernet", macs + "0800", netstate.Lookup{}, false},
 		{"no more than a tag", macs + tagged, netstate.Lookup{}, false},

@@ -154,7 +154,7 @@ func TestPunt(t *testing.T) {
 		t.Errorf("before: %+v", got)
 	}
 	explain := "explain --in eth0 --src 192.0.2.2 --dst 192.0.2.1 --proto udp --dport 7"
-	p.expect(0, explain, "pass_no_socket")
+	p.expect(0, explain, "pass_no_socket", "punt rule  echo0\n")
 
 	kill := p.startProgram()
 	p.ask("with the program", "hello")
@@ -174,6 +174,7 @@ func TestPunt(t *testing.T) {
 	stop()
 	p.ask("without a daemon", "hello")
 	p.expect(0, "punt", "only the daemon knows the rules")
+	p.expect(0, explain, "redirect (punt)")
 	if again := p.punt().Interfaces[0]; len(again.Sockets) != len(got.Sockets) || again.Punted.Packets != 4 {
 		t.Errorf("from the pins: %+v", again)
 	}
@@ -224,12 +225,12 @@ func TestPuntRefusals(t *testing.T) {
 			want      string // empty: it is registered
 		}{
 			{"eth0", 0, eth0.FD(), ""},
-			{"eth2", 0, eth0.FD(), `clearway is not attached to "eth2", only to: eth0, eth1`},
+			{"eth2", 0, eth0.FD(), "the interface is not attached, only these: [eth0 eth1]"},
 			{"eth1", 0, eth0.FD(), "it is bound to another device or queue"},
 			{"eth0", 1, eth0.FD(), "it is bound to another device or queue"},
 			{"eth0", 64, eth0.FD(), "sockets can be on queues 0 to 63"},
 			{"eth0", 0, unbound, "it is not bound to a queue yet"},
-			{"eth0", 0, int(os.Stderr.Fd()), "it is no AF_XDP socket"},
+			{"eth0", 0, int(os.Stderr.Fd()), "it is no open AF_XDP socket"},
 		} {
 			err := register(row.iface, row.queue, row.fd)
 			if (err == nil) != (row.want == "") || err != nil && !strings.Contains(err.Error(), row.want) {
