@@ -233,7 +233,7 @@ func (r *router) hangUp() {
 	if err := r.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		r.t.Fatal(err)
 	}
-	r.within(5*time.Second, func() error {
+	r.within(30*time.Second, func() error {
 		if attempts() == before {
 			return errors.New("SIGHUP has no effect")
 		}
