@@ -29,28 +29,29 @@ func openSocket(t *testing.T, h *topo.Host, device string, queue int) *testSocke
 
 func openSocketWith(t *testing.T, h *topo.Host, device string, o xsk.Options) *testSocket {
 	t.Helper()
-	i, err := h.Interface(device)
+	umem, err := xsk.NewUMEM(xsk.UMEMOptions{Chunks: 1024, ChunkSize: 2048})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &testSocket{}
-	if s.umem, err = xsk.NewUMEM(xsk.UMEMOptions{Chunks: 1024, ChunkSize: 2048}); err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() {
-		if err := s.umem.Close(); err != nil {
+		if err := umem.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	err = h.Do(func() (err error) {
-		o.Ifindex, o.Mode = i.Index, xsk.Copy
-		s.Socket, err = xsk.Open(s.umem, o)
+	return openSocketOn(t, umem, h, device, o)
+}
+
+func openSocketOn(t *testing.T, umem *xsk.UMEM, h *topo.Host, device string, o xsk.Options) *testSocket {
+	t.Helper()
+	s := &testSocket{umem: umem, cache: umem.NewCache()}
+	o.Ifindex, o.Mode = ifindexOf(t, h, device), xsk.Copy
+	err := h.Do(func() (err error) {
+		s.Socket, err = xsk.Open(umem, o)
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.cache = s.umem.NewCache()
 	t.Cleanup(func() { s.close(t) })
 	return s
 }

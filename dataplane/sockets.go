@@ -4,12 +4,10 @@ package dataplane
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/cilium/ebpf"
-	"golang.org/x/sys/unix"
 )
 
 // PuntQueues is how many queues of a port can have a socket: 0 to PuntQueues-1.
@@ -26,62 +24,36 @@ type Socket struct {
 // RegisterSocket makes socket, the descriptor of an AF_XDP socket that is bound to
 // a queue of a port, the one that packets of punt rules go to that come in there, in
 // place of any other. It can be registered before there are rules, or before the first
-// Apply where a former process has left ports.
+// Apply where a former process has left ports. An error, as where it is bound elsewhere,
+// changes nothing.
 //
 // The descriptor is not kept: the socket is forgotten when it is closed. It stays
 // registered over restarts and new generations. It must be registered again when
 // limits.interfaces has changed, and when the port was detached, has got another name,
 // or its device is another one.
-//
-// The caller sees to it that the socket is bound, and to this device: packets for one
-// that isn't are lost (and counted as lost after emit). Of the queue that is made sure.
 func (d *Dataplane) RegisterSocket(port string, queue int, socket int) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.lock == nil {
 		return ErrReadOnly
 	}
-	index, err := d.manifest.socketIndex(port, queue)
-	if err == nil {
-		err = d.withFormer("sockets", func(m *ebpf.Map) error { return d.putSocket(m, index, queue, socket) })
-	}
-	if err != nil {
+	if err := d.registerSocket(port, queue, socket); err != nil {
 		return fmt.Errorf("registering a socket for %s, queue %d: %w", port, queue, err)
 	}
 	return nil
 }
 
-func (d *Dataplane) putSocket(sockets *ebpf.Map, index uint32, queue, socket int) error {
-	finder, err := d.openFinder()
+func (d *Dataplane) registerSocket(port string, queue, socket int) error {
+	p, err := d.manifest.portForSocket(port, queue)
 	if err != nil {
 		return err
 	}
-	defer finder.Close()
-	if err := sockets.Put(index, uint32(socket)); err != nil {
-		return socketError(socket, err)
-	}
-	bound, found, err := findSocket(finder, index)
-	if found && bound != queue {
-		err = fmt.Errorf("it is bound to queue %d: bind it to this one, or register it for that", bound)
-	}
-	if err != nil {
-		return errors.Join(err, sockets.Delete(index))
-	}
-	return nil
-}
-
-// socketError says what to do about the kernel's answer (xsk_map_update_elem).
-func socketError(socket int, err error) error {
-	switch {
-	case errors.Is(err, unix.EBADF):
-		return fmt.Errorf("descriptor %d is not open: %w", socket, err)
-	case errors.Is(err, unix.ENOTSOCK):
-		return fmt.Errorf("descriptor %d is not a socket: %w", socket, err)
-	case errors.Is(err, unix.EOPNOTSUPP):
-		return fmt.Errorf("descriptor %d is not an AF_XDP socket, or not one with rings yet: bind it first: %w", socket, err)
-	default:
+	if err := checkSocket(socket, p.Ifindex, queue); err != nil {
 		return err
 	}
+	return d.withFormer("sockets", func(m *ebpf.Map) error {
+		return m.Put(d.manifest.Slots[port]*PuntQueues+uint32(queue), uint32(socket))
+	})
 }
 
 // Sockets tells which queues of ports have a socket now, by port and queue. It works
@@ -114,7 +86,7 @@ func (d *Dataplane) sockets() ([]Socket, error) {
 	var all []Socket
 	for _, p := range d.manifest.Ports {
 		for queue := range PuntQueues {
-			_, found, err := findSocket(finder, d.manifest.Slots[p.Name]*PuntQueues+uint32(queue))
+			found, err := findSocket(finder, d.manifest.Slots[p.Name]*PuntQueues+uint32(queue))
 			if err != nil {
 				return nil, err
 			}
@@ -126,22 +98,23 @@ func (d *Dataplane) sockets() ([]Socket, error) {
 	return all, nil
 }
 
-// socketIndex is where in the map sockets packets look.
-func (m *manifest) socketIndex(port string, queue int) (uint32, error) {
+// portForSocket finds a port that can have a socket on a queue.
+func (m *manifest) portForSocket(name string, queue int) (portRecord, error) {
 	if m.Generation == 0 {
-		return 0, ErrNotLoaded
+		return portRecord{}, ErrNotLoaded
 	}
-	if !slices.ContainsFunc(m.Ports, func(p portRecord) bool { return p.Name == port }) {
+	i := slices.IndexFunc(m.Ports, func(p portRecord) bool { return p.Name == name })
+	if i < 0 {
 		var names []string
 		for _, p := range m.Ports {
 			names = append(names, p.Name)
 		}
-		return 0, fmt.Errorf("port %s: not attached (attached: %v)", port, names)
+		return portRecord{}, fmt.Errorf("the interface is not attached, only these: %v", names)
 	}
 	if queue < 0 || queue >= PuntQueues {
-		return 0, fmt.Errorf("sockets can be on queues 0 to %d: have fewer queues (ethtool -L), or lead the packets to those (ethtool -N)", PuntQueues-1)
+		return portRecord{}, fmt.Errorf("sockets can be on queues 0 to %d: have fewer queues (ethtool -L), or lead the packets to those (ethtool -N)", PuntQueues-1)
 	}
-	return m.Slots[port]*PuntQueues + uint32(queue), nil
+	return m.Ports[i], nil
 }
 
 // openFinder opens the program that can read the map of sockets.
@@ -153,15 +126,15 @@ func (d *Dataplane) openFinder() (*ebpf.Program, error) {
 	return p, nil
 }
 
-// findSocket asks for the queue that a socket is bound to.
-func findSocket(finder *ebpf.Program, index uint32) (queue int, found bool, err error) {
+// findSocket tells whether there is a socket at an index of the map.
+func findSocket(finder *ebpf.Program, index uint32) (bool, error) {
 	frame := make([]byte, 14) // the least that is a frame
 	binary.NativeEndian.PutUint32(frame, index)
 	answer, err := finder.Run(&ebpf.RunOptions{Data: frame, Repeat: 1})
 	if err != nil {
-		return 0, false, advise("running program find_socket", err)
+		return false, advise("running program find_socket", err)
 	}
-	return int(answer) - 1, answer != 0, nil
+	return answer != 0, nil
 }
 
 // forgetSockets empties the entries of a port unless its device is the one that it

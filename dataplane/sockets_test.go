@@ -367,6 +367,11 @@ func TestSocketsThatAreRefused(t *testing.T) {
 	}
 	r.apply(r.state)
 	s := openSocket(t, r.Host("router"), "eth0", 0)
+	there := openSocket(t, r.Host("router"), "eth1", 0) // which no refusal takes off
+	if err := r.register("eth1", 0, there.FD()); err != nil {
+		t.Fatal(err)
+	}
+	sender := openSocketOn(t, there.umem, r.Host("router"), "eth1", xsk.Options{NoRX: true})
 	file, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)
@@ -379,21 +384,24 @@ func TestSocketsThatAreRefused(t *testing.T) {
 		want      string
 		is        error
 	}{
-		{"not open", "eth0", 0, 1 << 20, "registering a socket for eth0, queue 0: descriptor 1048576 is not open", unix.EBADF},
-		{"negative", "eth0", 0, -1, "descriptor -1 is not open", unix.EBADF},
-		{"a file", "eth0", 0, int(file.Fd()), "is not a socket", unix.ENOTSOCK},
-		{"another socket", "eth0", 0, udpSocket(t), "is not an AF_XDP socket", unix.EOPNOTSUPP},
-		{"unknown port", "eth9", 0, s.FD(), "port eth9: not attached (attached: [eth0 eth1 eth2])", nil},
+		{"not open", "eth0", 0, 1 << 20, "registering a socket for eth0, queue 0: it is no open AF_XDP socket", unix.ENOTSOCK},
+		{"negative", "eth0", 0, -1, "it is no open AF_XDP socket", unix.ENOTSOCK},
+		{"a file", "eth0", 0, int(file.Fd()), "it is no open AF_XDP socket", unix.ENOTSOCK},
+		{"another socket", "eth0", 0, udpSocket(t), "it is no open AF_XDP socket", unix.ENOPROTOOPT},
+		{"not bound", "eth0", 0, unboundSocket(t), "it is not bound to a queue yet", unix.EBADF},
+		{"only to send", "eth1", 0, sender.FD(), "it has no RX ring", unix.ENOBUFS},
+		{"unknown port", "eth9", 0, s.FD(), "the interface is not attached, only these: [eth0 eth1 eth2]", nil},
 		{"negative queue", "eth0", -1, s.FD(), "sockets can be on queues 0 to 63", nil},
 		{"queue too high", "eth0", 64, s.FD(), "sockets can be on queues 0 to 63", nil},
-		{"bound to another queue", "eth0", 1, s.FD(), "it is bound to queue 0: bind it to this one, or register it for that", nil},
+		{"bound to another queue", "eth0", 1, s.FD(), "it is bound to another device or queue", unix.EINVAL},
+		{"bound to another device", "eth1", 0, s.FD(), "it is bound to another device or queue", unix.EINVAL},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			err := r.register(row.port, row.queue, row.fd)
 			if err == nil || !strings.Contains(err.Error(), row.want) || row.is != nil && !errors.Is(err, row.is) {
 				t.Errorf("%v, want %q in it", err, row.want)
 			}
-			r.checkSockets(row.name)
+			r.checkSockets(row.name, Socket{"eth1", 0})
 		})
 	}
 	var reader *Dataplane
@@ -405,17 +413,13 @@ func TestSocketsThatAreRefused(t *testing.T) {
 	if err := r.register("eth0", 0, s.FD()); err != nil {
 		t.Error(err)
 	}
-	if all, err := reader.Sockets(); err != nil || !slices.Equal(all, []Socket{{"eth0", 0}}) {
+	if all, err := reader.Sockets(); err != nil || !slices.Equal(all, []Socket{{"eth0", 0}, {"eth1", 0}}) {
 		t.Errorf("a reader finds sockets at %v (%v)", all, err)
 	}
-}
-
-func udpSocket(t *testing.T) int {
-	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
+	if err := r.Host("router").SetUp("eth0", false); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { unix.Close(fd) })
-	return fd
+	if err := r.register("eth0", 0, s.FD()); !errors.Is(err, unix.ENETDOWN) || !strings.Contains(err.Error(), "set it up first") {
+		t.Errorf("on a device that is down: %v", err)
+	}
 }

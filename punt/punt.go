@@ -37,7 +37,8 @@ func (e *RefusedError) Error() string { return e.Reason }
 // Register hands an AF_XDP socket to the daemon that listens on the unix socket
 // control. From then on it gets the packets that punt rules match on a queue of
 // an interface, in place of the one that had been registered for that queue. It
-// must be bound to that very queue; the daemon checks it.
+// must be bound to that very queue and have an RX ring, and the interface be up;
+// the daemon checks it.
 //
 // Only uid 0 may register. The descriptor fd stays the caller's: the daemon keeps
 // none, and to close it ends the registration. A change under way goes first, and

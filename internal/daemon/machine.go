@@ -53,8 +53,6 @@ type Machine interface {
 	Find(context.Context, netstate.Lookup) (string, error)
 	Routes(context.Context) iter.Seq2[netstate.Route, error]
 	SetVLANOffload(ifindex int, on bool) error
-	// CheckSocket returns nil if a descriptor is an AF_XDP socket bound to a queue.
-	CheckSocket(socket, ifindex, queue int) error
 	// RefreshNeighbours keeps those alive that only Clearway uses, until its
 	// context ends.
 	RefreshNeighbours(context.Context, *slog.Logger) error
@@ -73,8 +71,4 @@ func (*kernel) Routes(ctx context.Context) iter.Seq2[netstate.Route, error] {
 
 func (*kernel) SetVLANOffload(ifindex int, on bool) error {
 	return netstate.SetVLANOffload(ifindex, on)
-}
-
-func (*kernel) CheckSocket(socket, ifindex, queue int) error {
-	return netstate.CheckSocket(socket, ifindex, queue)
 }

@@ -44,6 +44,8 @@ type fakeDataplane struct {
 	ticks   int
 	tickErr error
 	sockets []dataplane.Socket
+	// checkSocket, unless nil, sees descriptors that are to be registered.
+	checkSocket func(socket int)
 }
 
 func (d *fakeDataplane) Apply(_ context.Context, s dataplane.State) (dataplane.Changes, error) {
@@ -112,7 +114,10 @@ func (d *fakeDataplane) Stats() (dataplane.Stats, error) {
 	return s, nil
 }
 
-func (d *fakeDataplane) RegisterSocket(port string, queue, _ int) error {
+func (d *fakeDataplane) RegisterSocket(port string, queue, socket int) error {
+	if d.checkSocket != nil {
+		d.checkSocket(socket)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if queue >= dataplane.PuntQueues {
@@ -174,8 +179,6 @@ type fakeMachine struct {
 	// they have been looked at once, which stands for a program attached.
 	guesses bool
 	looks   int
-
-	checkSocket func(socket, ifindex, queue int) error
 }
 
 func newFakeMachine(names ...string) *fakeMachine {
@@ -237,10 +240,6 @@ func (m *fakeMachine) SetVLANOffload(ifindex int, on bool) error {
 	}
 	m.stripped[ifindex] = on
 	return nil
-}
-
-func (m *fakeMachine) CheckSocket(socket, ifindex, queue int) error {
-	return m.checkSocket(socket, ifindex, queue)
 }
 
 func (m *fakeMachine) RefreshNeighbours(ctx context.Context, _ *slog.Logger) error {

@@ -4,12 +4,9 @@ package daemon
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"clearway/dataplane"
 	"clearway/internal/control"
-	"clearway/internal/netstate"
 )
 
 // Punt implements control.API.
@@ -78,30 +75,9 @@ func (a *api) RegisterSocket(ctx context.Context, q control.SocketRequest) (cont
 }
 
 func (r *reconciler) registerSocket(q control.SocketRequest) error {
-	state := r.snapshot().state
-	port, err := portOf(state, q.Interface)
-	if err != nil {
-		return err
-	}
-	if q.Queue < dataplane.PuntQueues { // others are refused below
-		if err := r.machine.CheckSocket(q.Socket, port, q.Queue); err != nil {
-			return control.Invalidf("registering a socket for %s, queue %d: %v%s", q.Interface, q.Queue, err, socketRemedy(err, q))
-		}
-	}
 	if err := r.dataplane.RegisterSocket(q.Interface, q.Queue, q.Socket); err != nil {
 		return control.Invalidf("%v", err)
 	}
-	r.log.Info("registered a socket", "interface", q.Interface, "queue", q.Queue, "punt rules", len(state.Punt))
+	r.log.Info("registered a socket", "interface", q.Interface, "queue", q.Queue, "punt rules", len(r.snapshot().state.Punt))
 	return nil
-}
-
-// socketRemedy says what to do about an error of CheckSocket.
-func socketRemedy(err error, q control.SocketRequest) string {
-	switch {
-	case errors.Is(err, netstate.ErrNotXDPSocket):
-		return ": pass the descriptor of an open one"
-	case errors.Is(err, netstate.ErrNotBound), errors.Is(err, netstate.ErrOtherQueue):
-		return fmt.Sprintf(": bind it to queue %d of %s, or register it for where it is bound", q.Queue, q.Interface)
-	}
-	return ""
 }
