@@ -58,6 +58,7 @@ var sockets = set{Name: "xsk", Package: "./xsk", Run: ".", Limit: 8 * time.Minut
 
 // sockprog attaches the program that AF_XDP needs, in all ways.
 var sockprog = set{Name: "xskprog", Package: "./xsk/xskprog", Run: ".", Limit: 2 * time.Minute, Since: map[string]string{
+	"5.11": "TestRegisterSender",
 	"5.18": "TestMultiBuffer",
 }}
 

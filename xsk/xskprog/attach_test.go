@@ -16,6 +16,7 @@ import (
 
 	"clearway/internal/testkit"
 	"clearway/internal/topo/wire"
+	"clearway/xsk"
 	"clearway/xsk/xskprog"
 )
 
@@ -184,22 +185,56 @@ func TestVerifierError(t *testing.T) {
 func TestBadAttach(t *testing.T) {
 	_, b := newPair(t)
 	p := attach(t, b, xskprog.Options{Queues: 2})
+	udp, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(udp)
 	for _, tt := range []struct {
-		err  error
-		want error
+		name      string
+		queue, fd int
+		want      error
 	}{
-		{p.Register(2, 0), unix.E2BIG},
-		{p.Register(0, 0), unix.EOPNOTSUPP}, // standard input is no AF_XDP socket
+		{"a queue too many", 2, newReceiver(t, b).FD(), unix.E2BIG},
+		{"no AF_XDP socket", 0, udp, unix.EOPNOTSUPP},
+		{"no socket that is open", 0, -1, unix.EBADF},
 	} {
-		if tt.err == nil {
-			t.Errorf("no error, want %v", tt.want)
+		if err := p.Register(tt.queue, tt.fd); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 		}
-		t.Log(tt.err)
 	}
 	for _, o := range []xskprog.Options{{}, {Ifindex: -1}, {Ifindex: 1, Queues: -1}, {Ifindex: 1, Mode: 9}, {Ifindex: 99999}} {
 		if p, err := xskprog.Attach(o); err == nil {
 			p.Close()
 			t.Errorf("%+v: no error", o)
 		}
+	}
+}
+
+// A socket without an RX ring never gets into the map: its first packet would crash
+// the kernel.
+func TestRegisterSender(t *testing.T) {
+	testkit.RequireKernel(t, "5.11", "a kernel that tells whether a socket has an RX ring")
+	_, b := newPair(t)
+	p := attach(t, b, xskprog.Options{})
+	umem, err := xsk.NewUMEM(xsk.UMEMOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer umem.Close()
+	ifindex := index(t, b)
+	err = b.Do(func() error {
+		s, err := xsk.Open(umem, xsk.Options{Ifindex: ifindex, NoRX: true})
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		if err := p.Register(0, s.FD()); !errors.Is(err, unix.ENOBUFS) {
+			t.Errorf("error %v, want %v", err, unix.ENOBUFS)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

@@ -118,9 +118,16 @@ func loadProgram(insns asm.Instructions, multiBuffer bool) (*ebpf.Program, error
 
 // Register makes packets of a queue go to the AF_XDP socket with a descriptor,
 // which must be bound to that queue of the device: else they are dropped. A
-// socket that is closed leaves by itself.
+// socket that is closed leaves by itself. One that can only send is refused; Linux
+// 5.10 doesn't tell, and crashes at the first packet for it.
 func (p *Program) Register(queue, fd int) error {
-	if err := p.sockets.Put(uint32(queue), uint32(fd)); err != nil {
+	// Kernels from 5.10 to 7.0 take a socket without an RX ring, and crash. From
+	// 5.11 on receiving is refused for that first of all (net/xdp/xsk.c, xsk_recvmsg).
+	_, _, err := unix.Recvfrom(fd, nil, unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	if !errors.Is(err, unix.ENOBUFS) {
+		err = p.sockets.Put(uint32(queue), uint32(fd))
+	}
+	if err != nil {
 		return fmt.Errorf("registering the socket of queue %d of %d: %w", queue, p.sockets.MaxEntries(), err)
 	}
 	return nil
