@@ -21,8 +21,8 @@ import (
 	"clearway/internal/topo"
 )
 
-// patience is how long a client waits for an answer.
-const patience = 10 * time.Second
+// patience is how long a client waits for an answer: six retransmissions.
+const patience = 20 * time.Second
 
 // stamp is how the daemon's log has the time.
 const stamp = "15:04:05.000"
@@ -192,22 +192,31 @@ func (c *crowd) broke(f *flow, err error) {
 	}
 }
 
-// come makes one flow after the other.
+// come makes flows one after the other, none of which waits for another.
 func (c *crowd) come(s service, rnd *rand.Rand) {
-	for c.pause(10 * time.Millisecond) {
+	for c.pause(40 * time.Millisecond) {
 		c.mu.Lock()
 		epoch := c.epoch
 		c.mu.Unlock()
-		f, err := dial(c.ctx, c.from, netip.Addr{}, s, rnd)
-		if err == nil {
-			err = f.ask(rnd.IntN(most))
-			f.conn.Close()
-		}
-		if c.ctx.Err() != nil {
-			return
-		}
-		c.note(s, f, err, epoch)
+		rnd := rand.New(rand.NewPCG(rnd.Uint64(), 0))
+		c.run.Go(func() {
+			f, err := c.visit(s, rnd)
+			if c.ctx.Err() == nil {
+				c.note(s, f, err, epoch)
+			}
+		})
 	}
+}
+
+// visit is a flow of one request.
+func (c *crowd) visit(s service, rnd *rand.Rand) (*flow, error) {
+	f, err := dial(c.ctx, c.from, netip.Addr{}, s, rnd)
+	if err != nil {
+		return nil, err
+	}
+	defer f.conn.Close()
+	defer context.AfterFunc(c.ctx, func() { f.conn.Close() })()
+	return f, f.ask(rnd.IntN(most))
 }
 
 func (c *crowd) note(s service, f *flow, err error, epoch int) {

@@ -32,7 +32,7 @@ func TestAnyHistory(t *testing.T) {
 	s.crowd = s.newCrowd("client", rnd, 50, c.services)
 	h := &history{star: s, settings: c, rnd: rnd}
 	t.Cleanup(func() { t.Logf("what happened: %s", strings.Join(h.steps, ", ")) })
-	for start := time.Now(); time.Since(start) < 12*time.Second && !t.Failed(); {
+	for start := time.Now(); time.Since(start) < 10*time.Second && !t.Failed(); {
 		h.step()
 		if h.rnd.IntN(3) == 0 {
 			s.crowd.everyone("after " + h.steps[len(h.steps)-1])

@@ -43,6 +43,8 @@ var (
 	l2Over4  = service{"l2-4", netip.MustParseAddr("198.18.0.9"), "l2", false, "changed"}
 	l2Over6  = service{"l2-6", netip.MustParseAddr("2001:db8:f00d::10"), "l2", true, "changed"}
 
+	untracked = service{"untracked", netip.MustParseAddr("198.18.0.11"), "ipip", false, "never"} // in no list below
+
 	tunnelled   = []service{ipip4In4, ipip4In6, ipip6In4, ipip6In6, gue4In4, gue4In6, gue6In4, gue6In6}
 	local       = []service{l2Over4, l2Over6}
 	allServices = slices.Concat(tunnelled, local)
@@ -59,9 +61,7 @@ type settings struct {
 	services   []service
 	servers    []member // of each service, in this order
 	protocol   string   // default tcp
-	tracking   string   // in place of those of the services, if not empty
 	size       int      // of tables; default 251
-	seed       int
 	settle     string
 	downGrace  string
 	noHealth   bool
@@ -92,7 +92,7 @@ func (n *network) text(c settings, dir string) string {
 	if c.limits != "" {
 		fmt.Fprintf(&b, "limits: %s\n", c.limits)
 	}
-	fmt.Fprintf(&b, "balance:\n  seed: %d\n  gue-port: %d\n  services:\n", c.seed, guePort)
+	fmt.Fprintf(&b, "balance:\n  gue-port: %d\n  services:\n", guePort)
 	for _, s := range c.services {
 		fmt.Fprintf(&b, "    - %s\n", n.serviceText(s, c))
 	}
@@ -117,6 +117,6 @@ func (n *network) serviceText(s service, c settings) string {
 	}
 	return fmt.Sprintf("{name: %s, address: '%v', protocol: %s, ports: [%d], mode: %s, tracking: %s, "+
 		"table-size: %d, settle: %s, down-grace: %s, %sbackends: [%s]}",
-		s.name, s.address, or(c.protocol, "tcp"), servicePort, s.mode, or(c.tracking, s.tracking),
+		s.name, s.address, or(c.protocol, "tcp"), servicePort, s.mode, s.tracking,
 		max(c.size, 251), or(c.settle, "6m"), or(c.downGrace, "10s"), health, strings.Join(backends, ", "))
 }

@@ -4,6 +4,7 @@ package balance
 
 import (
 	"fmt"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -86,10 +87,12 @@ func TestConnectionsGoOn(t *testing.T) {
 }
 
 // Connections on which nothing is said while one change comes upon the other, and
-// which so have no records, go on as well.
+// which so have no records, go on as well. Those of a service that is not tracked
+// show what would become of the others.
 func TestSilentConnectionsGoOn(t *testing.T) {
 	c := starSettings()
 	c.settle = "6m"
+	c.services = append(slices.Clone(allServices), untracked)
 	s := newStar(t, c)
 	flows := s.newFlows("client", testkit.Rand(t), 30, c.services)
 	s.order("drain", "s1")
@@ -101,10 +104,17 @@ func TestSilentConnectionsGoOn(t *testing.T) {
 	s.reload(c)
 	s.await("active", "s6")
 	s.order("drain", "s3")
+	broken := 0
 	for _, f := range flows {
-		if err := f.ask(most); err != nil {
+		switch err := f.ask(most); {
+		case err != nil && f.service == untracked:
+			broken++
+		case err != nil:
 			t.Errorf("%v: %v", f, err)
 		}
+	}
+	if broken == 0 {
+		t.Error("no change would have broken a connection")
 	}
 	s.nothingDropped()
 }
