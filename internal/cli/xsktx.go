@@ -62,14 +62,13 @@ What is sent counts as soon as the kernel has it. What the driver drops then,
 	f.IntVar(&s.size, "size", 0, "`BYTES` of a frame, without its check sequence; 0: the least")
 	f.IntVar(&s.rate, "rate", 0, "`PACKETS` a second; 0: as many as go")
 	cmd.RunE = a.do(func(ctx context.Context, _ []string) error {
-		if err := o.complete(); err != nil {
-			return err
-		}
-		stream, err := s.make(ctx, o.Interface)
-		if err != nil {
-			return err
-		}
-		return a.xsk(ctx, o, func(o xsktool.Options) (xsktool.Summary, error) { return xsktool.Send(ctx, o, stream) })
+		return a.xsk(ctx, o, func(o xsktool.Options) (xsktool.Summary, error) {
+			stream, err := s.make(ctx, o.Interface)
+			if err != nil {
+				return xsktool.Summary{}, err
+			}
+			return xsktool.Send(ctx, o, stream)
+		})
 	})
 	return cmd
 }
