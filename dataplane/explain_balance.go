@@ -54,7 +54,11 @@ func balanceText(t pipelineTrace, b balanceNotes) string {
 		return ""
 	}
 	text := fmt.Sprintf("(service %s", b.service)
-	if t.Choice != uint32(pipelineChoiceCHOICE_NONE) {
+	switch {
+	case t.Choice == uint32(pipelineChoiceCHOICE_NONE):
+	case t.Backend == 0:
+		text += fmt.Sprintf(", slot %d of %d: it has no owner", t.Slot, b.size)
+	default:
 		text += fmt.Sprintf(", slot %d of %d: %s, backend %v", t.Slot, b.size, choiceTexts[t.Choice], b.backend)
 	}
 	if t.Fib >= 0 {
