@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"clearway/dataplane"
+	"clearway/punt"
 )
 
 // leastPuntRule is what puntText makes.
@@ -118,5 +119,12 @@ func TestPuntTogether(t *testing.T) {
 		{"OK the name of a service", service() + puntText("name: web"), nil},
 	} {
 		t.Run(r.name, r.run)
+	}
+}
+
+// Programs look for the daemon where it is if nobody says otherwise.
+func TestDefaultSocketIsThatOfPunt(t *testing.T) {
+	if defaultSocket != punt.DefaultControl {
+		t.Errorf("%s, package punt has %s", defaultSocket, punt.DefaultControl)
 	}
 }
