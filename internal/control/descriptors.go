@@ -47,11 +47,10 @@ type passingConn struct {
 
 // Read implements net.Conn.
 func (c *passingConn) Read(b []byte) (int, error) {
-	var control [32]byte // a header, and at most 4 descriptors
-	room := unix.CmsgSpace(4 * maxDescriptors)
-	n, controls, _, _, err := c.ReadMsgUnix(b, control[:room])
+	room := make([]byte, unix.CmsgSpace(4*maxDescriptors))
+	n, controls, _, _, err := c.ReadMsgUnix(b, room)
 	if controls > 0 {
-		c.keep(control[:controls])
+		c.keep(room[:controls])
 	}
 	if errors.Is(err, io.EOF) {
 		err = io.EOF // bare, as Read returns it

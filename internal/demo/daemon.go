@@ -65,16 +65,17 @@ func (d *daemon) text(config string) []byte { return []byte(fmt.Sprintf(runtime,
 // start starts the daemon and waits until it answers.
 func (d *daemon) start(ctx context.Context) error {
 	d.log = &log{}
-	d.cmd = exec.Command(d.program, "run", "-c", d.path("clearway.yaml"))
-	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
-	if err := d.lab.Host("router").Start(d.cmd); err != nil {
+	cmd := exec.Command(d.program, "run", "-c", d.path("clearway.yaml"))
+	cmd.Stdout, cmd.Stderr = d.log, d.log
+	d.cmd = cmd
+	if err := d.lab.Host("router").Start(cmd); err != nil {
 		return fmt.Errorf("starting the daemon: %w", err)
 	}
 	ended := make(chan struct{})
-	go func() { d.cmd.Wait(); close(ended) }()
+	go func() { cmd.Wait(); close(ended) }()
 	for {
 		status, err := d.client.Status(ctx)
-		if err == nil && status.Daemon != nil && status.Daemon.PID == d.cmd.Process.Pid {
+		if err == nil && status.Daemon != nil && status.Daemon.PID == cmd.Process.Pid {
 			return nil
 		}
 		select {
