@@ -34,6 +34,7 @@ func fleetSettings() settings {
 		services:   tunnelled,
 		servers:    []member{{"s1", 1}, {"s2", 2}, {"s3", 1}, {"s4", 3}, {"s5", 1}},
 		settle:     "500ms",
+		fall:       50, // a slow answer to one balancer makes it differ from the other for a while
 		limits:     "{flows: 16384}",
 	}
 }

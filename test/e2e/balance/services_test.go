@@ -3,6 +3,7 @@
 package balance
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -65,6 +66,7 @@ type settings struct {
 	settle     string
 	downGrace  string
 	noHealth   bool
+	fall       int    // checks that fail before a server is down; default 3
 	limits     string // the section in braces
 }
 
@@ -101,22 +103,16 @@ func (n *network) text(c settings, dir string) string {
 
 func (n *network) serviceText(s service, c settings) string {
 	n.t.Helper()
-	or := func(value, other string) string {
-		if value == "" {
-			return other
-		}
-		return value
-	}
 	var backends []string
 	for _, m := range c.servers {
 		backends = append(backends, fmt.Sprintf("{address: '%v', weight: %d}", n.addressOf(m.name, s.outer6), m.weight))
 	}
-	health := fmt.Sprintf("health: {type: http, port: %d, interval: 100ms, timeout: 100ms, rise: 1, fall: 3}, ", healthPort)
+	health := fmt.Sprintf("health: {type: http, port: %d, interval: 100ms, timeout: 100ms, rise: 1, fall: %d}, ", healthPort, cmp.Or(c.fall, 3))
 	if c.noHealth {
 		health = ""
 	}
 	return fmt.Sprintf("{name: %s, address: '%v', protocol: %s, ports: [%d], mode: %s, tracking: %s, "+
 		"table-size: %d, settle: %s, down-grace: %s, %sbackends: [%s]}",
-		s.name, s.address, or(c.protocol, "tcp"), servicePort, s.mode, s.tracking,
-		max(c.size, 251), or(c.settle, "6m"), or(c.downGrace, "10s"), health, strings.Join(backends, ", "))
+		s.name, s.address, cmp.Or(c.protocol, "tcp"), servicePort, s.mode, s.tracking,
+		cmp.Or(c.size, 251), cmp.Or(c.settle, "6m"), cmp.Or(c.downGrace, "10s"), health, strings.Join(backends, ", "))
 }
