@@ -26,7 +26,7 @@ var smoke = set{Name: "smoke", Package: "./test/kernels/smoke", Run: ".", Limit:
 
 // rows loads and attaches every variant of the programs, and runs the packet
 // rows of all stages.
-var rows = set{Name: "dataplane", Package: "./dataplane", Run: "^Test(Kernel|Stage)", Limit: 5 * time.Minute}
+var rows = set{Name: "dataplane", Package: "./dataplane", Run: "^Test(Kernel|Stage)", Limit: 10 * time.Minute}
 
 // twin compares Linux with Clearway and without, on VLANs, a VRF, a bond and a
 // bridge too. 5.10 is left out: there generic XDP can't trim a frame whose buffer
