@@ -15,11 +15,12 @@ import (
 type kernel struct {
 	frags     bool // multi-buffer XDP, 5.18
 	skipNeigh bool // BPF_FIB_LOOKUP_SKIP_NEIGH, 6.3
+	sockets   bool // AF_XDP, CONFIG_XDP_SOCKETS
 }
 
 // probeKernel asks the kernel once.
 var probeKernel = sync.OnceValue(func() kernel {
-	return kernel{frags: haveFrags(), skipNeigh: atLeast(6, 3)}
+	return kernel{frags: haveFrags(), skipNeigh: atLeast(6, 3), sockets: features.HaveMapType(ebpf.XSKMap) == nil}
 })
 
 func haveFrags() bool {

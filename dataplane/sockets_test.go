@@ -371,3 +371,13 @@ func TestSocketsOfAReader(t *testing.T) {
 		t.Errorf("a reader finds sockets at %v (%v)", all, err)
 	}
 }
+
+// On a kernel without AF_XDP no packet finds a socket.
+func TestNoSockets(t *testing.T) {
+	finder := variant{noSockets: true}.load(t).Programs["find_socket"]
+	for _, index := range []uint32{0, 63, 64, 1 << 30} {
+		if found, err := findSocket(finder, index); found || err != nil {
+			t.Errorf("a socket at %d (%v)", index, err)
+		}
+	}
+}

@@ -106,8 +106,15 @@ func pipelineSpec(s sizes, twin bool) (*ebpf.CollectionSpec, error) {
 		spec.Maps[name].MaxEntries = uint32(entries)
 	}
 	s.balanceSizes.set(spec)
+	if !probeKernel().sockets {
+		withoutSockets(spec)
+	}
 	return spec, setConstants(spec, twin)
 }
+
+// withoutSockets is for kernels that have none: a map of devices that stays empty
+// is found empty in the same way.
+func withoutSockets(spec *ebpf.CollectionSpec) { spec.Maps["sockets"].Type = ebpf.DevMap }
 
 func setConstants(spec *ebpf.CollectionSpec, twin bool) error {
 	k := probeKernel()

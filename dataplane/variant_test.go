@@ -18,6 +18,7 @@ import (
 type variant struct {
 	name                   string
 	twin, frags, skipNeigh bool
+	noSockets              bool   // the kernel has no AF_XDP
 	aside                  string // an object beside the pipeline, instead of it
 }
 
@@ -37,6 +38,7 @@ func variants() []variant {
 		v.name, v.frags = v.name+" frags", true
 		all = append(all, v)
 	}
+	all = append(all, variant{name: "live without sockets", noSockets: true})
 	for _, name := range slices.Sorted(maps.Keys(aside)) {
 		all = append(all, variant{name: name, aside: name})
 	}
@@ -55,6 +57,9 @@ func (v variant) spec(t *testing.T) *ebpf.CollectionSpec {
 	spec, err := pipelineSpec(sizes{Interfaces: 4, L3Interfaces: 8, Ifindex: 64, Blocks: leastBlocks, Rules: leastRules}, v.twin)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if v.noSockets {
+		withoutSockets(spec)
 	}
 	for name, on := range map[string]bool{"frags": v.frags, "skip_neigh": v.skipNeigh} {
 		if err := spec.Variables[name].Set(flag(on)); err != nil {
