@@ -77,7 +77,7 @@ func playHistory(r *timedRouter, seed int64, verbose bool) *oracle {
 		o.addServers(s, i)
 	}
 	o.apply()
-	often, takeOver := 8+rng.IntN(30), []int{rng.IntN(historySeconds), rng.IntN(historySeconds)}
+	often, takeOver := 14+rng.IntN(30), []int{rng.IntN(historySeconds), rng.IntN(historySeconds)}
 	for second := range historySeconds {
 		o.pass(time.Second)
 		switch {
