@@ -117,9 +117,13 @@ func (m *manifest) portForSocket(name string, queue int) (portRecord, error) {
 	return m.Ports[i], nil
 }
 
-// openFinder opens the program that can read the map of sockets.
+// openFinder opens the program that can read the map of sockets. The writer has it:
+// it may no longer be allowed to open pins.
 func (d *Dataplane) openFinder() (*ebpf.Program, error) {
-	p, err := ebpf.LoadPinnedProgram(d.root.progs(d.manifest.Generation)+"/find_socket", nil)
+	if d.gen != nil {
+		return d.gen.coll.Programs["find_socket"].Clone()
+	}
+	p, err := ebpf.LoadPinnedProgram(d.root.progs(d.manifest.Generation)+"/find_socket", &ebpf.LoadPinOptions{ReadOnly: true})
 	if err != nil {
 		return nil, advise("opening program find_socket", err)
 	}

@@ -82,7 +82,8 @@ func (s *scenario) numberOf(frame []byte) int {
 		return -1
 	}
 	ip := p.frame[p.ip:]
-	if q := p.quoted(); q != nil && s.isLocal(p.src) {
+	// A packet that is forwarded may have the router's own source, and only looks like a quote.
+	if q := p.quoted(); len(q) > 0 && s.isLocal(p.src) && int(q[0]>>4) == int(p.version) {
 		ip = q
 	}
 	switch {
