@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -22,7 +23,7 @@ import (
 func main() {
 	var (
 		version = flag.String("kernel", "", "run only this `version`, for example 6.12")
-		only    = flag.String("set", "", "run only the test set of this `name`")
+		only    = flag.String("set", "", "run only the test sets of these `names`, for example twin,e2e")
 		missing = flag.Bool("allow-missing", false, "don't fail for what this machine or its mirror doesn't have")
 		verbose = flag.Bool("v", false, "show all output of the tests, not just that of failed sets")
 	)
@@ -45,15 +46,16 @@ func main() {
 }
 
 // choose narrows the matrix; an empty string means all.
-func choose(all []kernel, version, name string) []kernel {
+func choose(all []kernel, version, names string) []kernel {
 	var out []kernel
+	wanted := strings.Split(names, ",")
 	for _, k := range all {
 		if version != "" && k.Version != version {
 			continue
 		}
 		var sets []set
 		for _, s := range k.Sets {
-			if name == "" || s.Name == name {
+			if names == "" || slices.Contains(wanted, s.Name) {
 				sets = append(sets, s)
 			}
 		}

@@ -76,6 +76,7 @@ func TestChoose(t *testing.T) {
 		{"6.12", "", "6.12 (smoke, e2e)"},
 		{"", "smoke", "5.10 (smoke), 6.12 (smoke)"},
 		{"", "e2e", "6.12 (e2e)"},
+		{"", "e2e,smoke", "5.10 (smoke), 6.12 (smoke, e2e)"},
 		{"5.10", "e2e", ""},
 		{"6", "", ""},
 	} {
