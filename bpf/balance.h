@@ -119,6 +119,8 @@ static __always_inline void known_hop(const struct pkt *p, const struct backend 
 	h->mtu = b->mtu;
 	h->flags = b->flags >> BACKEND_EGRESS_SHIFT;
 	h->same_port = b->port == p->ifindex;
+	if (explain)
+		trace.egress = b->egress;
 }
 
 /* The way as the kernel knows it; it answers for a packet that arrives. */
@@ -149,6 +151,8 @@ static __always_inline enum reason ask_hop(struct pkt *p, const struct backend *
 		trace.fib = answer;
 	if (answer != BPF_FIB_LKUP_RET_SUCCESS)
 		return drop_no_neighbour;
+	if (explain)
+		trace.egress = fib->ifindex;
 	e = bpf_map_lookup_elem(&egresses, &fib->ifindex);
 	if (!e || !e->mtu)
 		return drop_no_neighbour;

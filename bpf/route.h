@@ -39,7 +39,7 @@ static __always_inline int route_lookup(const struct pkt *p, struct bpf_fib_look
 	answer = bpf_fib_lookup(p->ctx, fib, sizeof(*fib), 0);
 	if (explain) {
 		trace.fib = answer;
-		trace.egress = fib->ifindex;
+		trace.egress = answer == BPF_FIB_LKUP_RET_SUCCESS ? fib->ifindex : 0;
 		trace.mtu = fib->tot_len;
 	}
 	return answer;

@@ -134,16 +134,10 @@ func (t *twin) run(ifindex int, frame []byte) (Explanation, error) {
 }
 
 func explanation(action uint32, trace pipelineTrace, b balanceNotes, out []byte) Explanation {
-	e := Explanation{Reason: Reason(trace.Reason), Ingress: int(trace.L3), Service: b.service, Backend: b.backend}
+	e := Explanation{Reason: Reason(trace.Reason), Ingress: int(trace.L3), Egress: int(trace.Egress), Service: b.service, Backend: b.backend}
 	e.Verdict = map[uint32]string{1: "drop", 2: "pass", 3: "tx", 4: "redirect"}[action]
 	if e.Verdict == "" {
 		e.Verdict = "aborted"
-	}
-	switch {
-	case b.egress != 0:
-		e.Egress = b.egress
-	case trace.Fib == 0:
-		e.Egress = int(trace.Egress)
 	}
 	if (e.Verdict == "redirect" || e.Verdict == "tx") && e.Reason != Punted {
 		e.Output = out

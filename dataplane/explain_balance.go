@@ -12,7 +12,6 @@ type balanceNotes struct {
 	service string
 	backend netip.Addr
 	size    uint32 // slots of the service's table
-	egress  int    // L3 ifindex, 0 where the kernel was asked
 }
 
 // balanceNotes reads them from the tables that the trace was made with. What is
@@ -31,9 +30,6 @@ func (t *twin) balanceNotes(trace pipelineTrace) balanceNotes {
 		return b
 	}
 	b.backend = wireAddr(backend.Address, backend.Flags&uint16(pipelineBackendBitBACKEND_IPV6) != 0)
-	if backend.Flags&uint16(pipelineBackendBitBACKEND_RESOLVED) != 0 {
-		b.egress = int(backend.Egress)
-	}
 	return b
 }
 

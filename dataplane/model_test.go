@@ -226,11 +226,9 @@ func (c *comparison) twin(runner *dataplane.Runner, port int, frame []byte, want
 	c.check("twin", port, frame, len(frame), want, ran, err)
 }
 
-// sameEgress: an answer's egress isn't explained, nor is that to a backend whose
-// next hop the kernel was asked for.
+// sameEgress: an answer's egress isn't explained.
 func sameEgress(e dataplane.Explanation, want model.Result) bool {
-	asked := e.Egress == 0 && want.Reason == "balance"
-	return e.Egress == want.Egress || asked || want.Reason == "drop_too_big"
+	return e.Egress == want.Egress || want.Reason == "drop_too_big"
 }
 
 // check compares the bytes of all that leaves or is passed: nobody sees those of a
