@@ -407,8 +407,7 @@ enum choice {
 struct trace {
 	enum reason reason;
 	enum stage stage;	/* the one it came to */
-	__u32 ingress;		/* in: the port to pretend, by ifindex, */
-	__u32 queue;		/* and the queue */
+	__u32 ingress;		/* in: the port to pretend, by ifindex */
 	__u32 l3;		/* L3 interface the packet came in by */
 	__u32 source;		/* prefix table entry of the source */
 	__u32 destination;

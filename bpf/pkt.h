@@ -70,19 +70,21 @@ static __always_inline __u32 ip_header_bytes(const struct pkt *p)
 	return p->family == AF_INET ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 }
 
-/* The helper is a call, so a frame in one buffer does without, where that can be seen. */
-static __always_inline __u32 frame_bytes(struct xdp_md *ctx)
+/* Whether the frame may have several buffers. */
+static __always_inline int may_have_frags(struct xdp_md *ctx)
 {
 	const struct xdp_buff *xdp;
 
-	if (frags && !bpf_cast_to_kern_ctx)
-		return bpf_xdp_get_buff_len(ctx);
-	if (frags) {
-		xdp = bpf_cast_to_kern_ctx(ctx);
-		if (xdp->flags & XDP_FLAGS_HAS_FRAGS)
-			return bpf_xdp_get_buff_len(ctx);
-	}
-	return ctx->data_end - ctx->data;
+	if (!frags || !bpf_cast_to_kern_ctx)
+		return frags;
+	xdp = bpf_cast_to_kern_ctx(ctx);
+	return xdp->flags & XDP_FLAGS_HAS_FRAGS;
+}
+
+/* The helper is a call, which costs as much as all of a stage. */
+static __always_inline __u32 frame_bytes(struct xdp_md *ctx)
+{
+	return may_have_frags(ctx) ? bpf_xdp_get_buff_len(ctx) : ctx->data_end - ctx->data;
 }
 
 /* Whether a part of the frame lies outside the linear part. */

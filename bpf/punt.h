@@ -13,11 +13,6 @@ static __always_inline int to_socket(const struct pkt *p)
 	enum reason reason = pass_no_socket;
 	int action = XDP_PASS;
 
-	asm volatile("" : "+r"(queue)); /* read in place, as in decide */
-	if (explain) {
-		queue = trace.queue;
-		asm volatile("" : "+r"(queue)); /* nor is the address of that made before */
-	}
 	if (queue < PUNT_QUEUES)
 		action = bpf_redirect_map(&sockets, p->port->slot * PUNT_QUEUES + queue, XDP_PASS);
 	if (action == XDP_REDIRECT)

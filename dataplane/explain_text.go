@@ -50,14 +50,14 @@ func detail(stage string, t pipelineTrace, b balanceNotes) string {
 	return ""
 }
 
-// puntText tells of the queue that Explain pretends; it is empty for packets of no
-// rule.
+// puntText tells of queue 0, by which Explain's frames come in; it is empty for
+// packets of no rule.
 func puntText(t pipelineTrace) string {
 	switch Reason(t.Reason) {
 	case Punted:
-		return fmt.Sprintf("(a punt rule; queue %d has a socket)", t.Queue)
+		return "(a punt rule; queue 0 has a socket)"
 	case PassNoSocket:
-		return fmt.Sprintf("(a punt rule; queue %d has no socket)", t.Queue)
+		return "(a punt rule; queue 0 has no socket)"
 	default:
 		return ""
 	}

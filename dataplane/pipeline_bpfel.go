@@ -384,7 +384,6 @@ type pipelineTrace struct {
 	Reason      uint32
 	Stage       uint32
 	Ingress     uint32
-	Queue       uint32
 	L3          uint32
 	Source      uint32
 	Destination uint32

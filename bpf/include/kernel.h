@@ -86,11 +86,6 @@ struct bpf_raw_tracepoint_args {
 	__u64 args[0];
 };
 
-/* What the look-up of an AF_XDP socket finds. */
-struct bpf_xdp_sock {
-	__u32 queue_id;
-};
-
 /* bpf_devmap_val without its program. */
 struct bpf_devmap_val {
 	__u32 ifindex;
