@@ -76,14 +76,24 @@ func (s *Service) claims() (claims []claim) {
 	return claims
 }
 
-func (s *Service) check() error {
+// checkTenant checks what services and punt rules have in common.
+func checkTenant(name string, a netip.Addr, p Protocol) error {
 	switch {
-	case len(s.Name) < 1 || len(s.Name) > 63:
-		return fmt.Errorf("its name has %d bytes, it must have 1 to 63", len(s.Name))
-	case !plain(s.Address):
-		return fmt.Errorf("%v is no IPv4 or IPv6 address", s.Address)
-	case s.Protocol != TCP && s.Protocol != UDP:
-		return fmt.Errorf("%v is neither tcp nor udp", s.Protocol)
+	case len(name) < 1 || len(name) > 63:
+		return fmt.Errorf("its name has %d bytes, it must have 1 to 63", len(name))
+	case !plain(a):
+		return fmt.Errorf("%v is no IPv4 or IPv6 address", a)
+	case p != TCP && p != UDP:
+		return fmt.Errorf("%v is neither tcp nor udp", p)
+	}
+	return nil
+}
+
+func (s *Service) check() error {
+	if err := checkTenant(s.Name, s.Address, s.Protocol); err != nil {
+		return err
+	}
+	switch {
 	case len(s.Ports) > MaxServicePorts:
 		return fmt.Errorf("it has %d ports, at most %d can be named: leave them out to take any", len(s.Ports), MaxServicePorts)
 	case slices.Contains(s.Ports, 0):

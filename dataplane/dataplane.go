@@ -113,6 +113,20 @@ func (d *Dataplane) follow() (err error) {
 	return err
 }
 
+// followed reads what is pinned. A reader can meet the writer half way, and then
+// follows it again.
+func followed[T any](d *Dataplane, read func() (T, error)) (value T, err error) {
+	for range 3 {
+		if err = d.follow(); err != nil {
+			return value, err
+		}
+		if value, err = read(); err == nil || !d.reader {
+			return value, err
+		}
+	}
+	return value, err
+}
+
 func (d *Dataplane) openGeneration(m *manifest) error {
 	if m.Generation != d.manifest.Generation {
 		counts, err := openCounts(d.root, m.Generation, m.Reasons)

@@ -4,6 +4,7 @@ package dataplane
 
 import (
 	"fmt"
+	"iter"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -46,22 +47,15 @@ func describeOptions(before, after Options) []string {
 
 func describePunt(before, after []PuntRule) []string {
 	var lines []string
-	old := make(map[string]PuntRule, len(before))
-	for _, r := range before {
-		old[r.Name] = r
-	}
-	for _, r := range after {
-		was, had := old[r.Name]
+	for was, is := range paired(before, after, func(r PuntRule) string { return r.Name }) {
 		switch {
-		case !had:
-			lines = append(lines, fmt.Sprintf("+ punt rule %s (%v)", r.Name, r.claim()))
-		case was != r:
-			lines = append(lines, fmt.Sprintf("~ punt rule %s: %v, was %v", r.Name, r.claim(), was.claim()))
+		case was == nil:
+			lines = append(lines, fmt.Sprintf("+ punt rule %s (%v)", is.Name, is.claim()))
+		case is == nil:
+			lines = append(lines, "- punt rule "+was.Name)
+		case *was != *is:
+			lines = append(lines, fmt.Sprintf("~ punt rule %s: %v, was %v", is.Name, is.claim(), was.claim()))
 		}
-		delete(old, r.Name)
-	}
-	for name := range old {
-		lines = append(lines, "- punt rule "+name)
 	}
 	if len(lines) > mostListed {
 		return []string{fmt.Sprintf("punt rules: %d changed", len(lines))}
@@ -93,54 +87,64 @@ func describeLimits(before, after Limits) []string {
 
 func describePorts(before, after []Port, links map[string]*portLink) []string {
 	var lines []string
-	for _, p := range after {
-		l := links[p.Name]
-		if slices.Contains(before, p) {
+	for was, is := range paired(before, after, func(p Port) string { return p.Name }) {
+		if is == nil {
+			lines = append(lines, "- port "+was.Name)
 			continue
 		}
-		mode := p.Mode
-		if l != nil { // not so before it is attached
+		if was != nil && *was == *is {
+			continue
+		}
+		mode := is.Mode
+		if l := links[is.Name]; l != nil { // not so before it is attached
 			mode = l.Mode
 		}
 		mark := "+"
-		if hasPort(before, p.Name) {
+		if was != nil {
 			mark = "~"
 		}
-		lines = append(lines, fmt.Sprintf("%s port %s (%s)", mark, p.Name, mode))
-	}
-	for _, p := range before {
-		if !hasPort(after, p.Name) {
-			lines = append(lines, "- port "+p.Name)
-		}
+		lines = append(lines, fmt.Sprintf("%s port %s (%s)", mark, is.Name, mode))
 	}
 	return lines
-}
-
-func hasPort(ports []Port, name string) bool {
-	return slices.ContainsFunc(ports, func(p Port) bool { return p.Name == name })
 }
 
 func describeL3(before, after []L3Interface) []string {
 	var lines []string
-	old := map[int]L3Interface{}
-	for _, l := range before {
-		old[l.Ifindex] = l
-	}
-	for _, l := range after {
-		was, had := old[l.Ifindex]
+	for was, is := range paired(before, after, func(l L3Interface) int { return l.Ifindex }) {
 		switch {
-		case !had:
-			lines = append(lines, "+ L3 interface "+l.Name)
-		case !reflect.DeepEqual(was, l):
-			lines = append(lines, "~ L3 interface "+l.Name)
+		case was == nil:
+			lines = append(lines, "+ L3 interface "+is.Name)
+		case is == nil:
+			lines = append(lines, "- L3 interface "+was.Name)
+		case !reflect.DeepEqual(*was, *is):
+			lines = append(lines, "~ L3 interface "+is.Name)
 		}
-		delete(old, l.Ifindex)
-	}
-	for _, l := range old {
-		lines = append(lines, "- L3 interface "+l.Name)
 	}
 	slices.Sort(lines)
 	return lines
+}
+
+// paired goes through two lists by key: what is in after, with what was in before
+// or nil; then what is no longer there, with nil.
+func paired[T any, K comparable](before, after []T, key func(T) K) iter.Seq2[*T, *T] {
+	return func(yield func(was, is *T) bool) {
+		left := make(map[K]*T, len(before))
+		for i := range before {
+			left[key(before[i])] = &before[i]
+		}
+		for i := range after {
+			k := key(after[i])
+			if !yield(left[k], &after[i]) {
+				return
+			}
+			delete(left, k)
+		}
+		for i := range before {
+			if was := &before[i]; left[key(*was)] == was && !yield(was, nil) {
+				return
+			}
+		}
+	}
 }
 
 // mostListed is how many prefixes are named one by one.

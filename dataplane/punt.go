@@ -29,7 +29,7 @@ func (s State) checkPunt() error {
 	names, claims := map[string]bool{}, map[claim]string{}
 	anyPort := map[claim]string{} // rules of any port
 	for _, r := range s.Punt {
-		if err := r.check(); err != nil {
+		if err := checkTenant(r.Name, r.Address, r.Protocol); err != nil {
 			return fmt.Errorf("punt rule %q: %w", r.Name, err)
 		}
 		if names[r.Name] {
@@ -54,18 +54,6 @@ func (s State) checkPunt() error {
 					rule, all, c.port, s.Services[i].Name)
 			}
 		}
-	}
-	return nil
-}
-
-func (r PuntRule) check() error {
-	switch {
-	case len(r.Name) < 1 || len(r.Name) > 63:
-		return fmt.Errorf("its name has %d bytes, it must have 1 to 63", len(r.Name))
-	case !plain(r.Address):
-		return fmt.Errorf("%v is no IPv4 or IPv6 address", r.Address)
-	case r.Protocol != TCP && r.Protocol != UDP:
-		return fmt.Errorf("%v is neither tcp nor udp", r.Protocol)
 	}
 	return nil
 }

@@ -14,17 +14,7 @@ import (
 func (d *Dataplane) Services() ([]ServiceStats, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var stats []ServiceStats
-	var err error
-	for range 3 { // a reader can meet the writer half way: see follow
-		if err = d.follow(); err != nil {
-			return nil, err
-		}
-		if stats, err = d.services(); err == nil || !d.reader {
-			return stats, err
-		}
-	}
-	return nil, err
+	return followed(d, d.services)
 }
 
 func (d *Dataplane) services() ([]ServiceStats, error) {

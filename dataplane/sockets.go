@@ -61,17 +61,7 @@ func (d *Dataplane) registerSocket(port string, queue, socket int) error {
 func (d *Dataplane) Sockets() ([]Socket, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var all []Socket
-	var err error
-	for range 3 { // a reader can meet the writer half way: see follow
-		if err = d.follow(); err != nil {
-			return nil, err
-		}
-		if all, err = d.sockets(); err == nil || !d.reader {
-			return all, err
-		}
-	}
-	return nil, err
+	return followed(d, d.sockets)
 }
 
 func (d *Dataplane) sockets() ([]Socket, error) {
