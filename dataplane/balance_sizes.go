@@ -44,21 +44,26 @@ func wantedBalanceSizes(s State, present balanceSizes, g *registry) balanceSizes
 	}
 }
 
-// addressEntries and portSlots keep what the present generation has where it is
-// enough, and leave room where it is not. Services have room up to their limit.
+// grown is what the present generation has where that is enough, else with room to
+// grow.
+func grown(need, present, least int) int {
+	if need <= present {
+		return present
+	}
+	return max(least, 2*need)
+}
+
+// addressEntries has room for services up to their limit; only punt rules have none.
 func addressEntries(s State, present int) int {
 	need := len(s.Punt)
 	if len(s.Services) > 0 {
 		need += s.Limits.Services
 	}
 	need = 2*need + 1
-	switch {
-	case len(s.Punt) == 0: // and no more than that
+	if len(s.Punt) == 0 {
 		return need
-	case need > present:
-		return max(leastAddresses, 2*need)
 	}
-	return present
+	return grown(need, present, leastAddresses)
 }
 
 // Each service may need one more port for fragments.
@@ -73,11 +78,7 @@ func portSlots(state State, present int) int {
 			need++
 		}
 	}
-	need *= 2 // what a change replaces is there beside it
-	if need > present {
-		return max(leastServicePorts, 2*need)
-	}
-	return present
+	return grown(2*need, present, leastServicePorts) // what a change replaces is there beside it
 }
 
 func flowEntries(s State, t Tracking) int {
