@@ -40,14 +40,14 @@ func (v *validator) puntRule(c rawPuntRule, lines map[string]int) (rule PuntRule
 }
 
 // claimPunt gives an endpoint to a rule, or reports that it can't have it.
-func (v *validator) claimPunt(taken claims, first map[endpoint]portLine, e endpoint, at place) {
-	service, mixed := first[e]
+func (v *validator) claimPunt(taken claims, first map[endpoint]endpoint, e endpoint, at place) {
+	one, mixed := first[e]
 	if !mixed {
 		v.claim(taken, "punt rule", e, at)
 		return
 	}
 	v.errorf(at, "%v includes port %d, which belongs to the service on line %d, and no packet would get there; "+
-		"give the rule one port, or take the port out of the service", e, service.port, service.line)
+		"give the rule one port, or take the port out of the service", e, one.port, taken[one].line)
 }
 
 // portOrAny is a port, or 0 for any.
@@ -63,25 +63,18 @@ func (v *validator) portOrAny(path string, value *item[string]) uint16 {
 	return uint16(port)
 }
 
-// portLine is a port of a service, and where it is written.
-type portLine struct {
-	port uint16
-	line int
-}
-
-// firstPorts finds, for addresses and protocols (as endpoints of any port), the
-// first port that a service names there.
-func firstPorts(services claims) map[endpoint]portLine {
-	first := map[endpoint]portLine{}
+// firstPorts finds, for endpoints of any port, the first port that a service names
+// there.
+func firstPorts(services claims) map[endpoint]endpoint {
+	first := map[endpoint]endpoint{}
 	for e, service := range services {
 		if e.port == 0 {
 			continue
 		}
-		one := portLine{e.port, service.line}
-		e.port = 0
-		other, more := first[e]
-		if !more || cmp.Or(cmp.Compare(one.line, other.line), cmp.Compare(one.port, other.port)) < 0 {
-			first[e] = one
+		all := endpoint{e.address, e.protocol, 0}
+		other, more := first[all]
+		if !more || cmp.Or(cmp.Compare(service.line, services[other].line), cmp.Compare(e.port, other.port)) < 0 {
+			first[all] = e
 		}
 	}
 	return first

@@ -50,7 +50,7 @@ type rawLimits struct {
 	services, backends, flows                *item[int]
 }
 
-// topLevel are the sections of a config.
+// topLevel are the sections of a config. Both may be nil where only names count.
 func topLevel(r *reader, c *raw) fields {
 	return fields{
 		"runtime":    func(e entry) { c.runtime.read(r, e) },
