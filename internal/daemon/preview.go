@@ -18,18 +18,21 @@ func (r *reconciler) preview(ctx context.Context, text []byte) (control.Plan, er
 	if err != nil {
 		return control.Plan{}, err
 	}
-	changes, err := r.dataplane.Preview(p.state)
+	changes, moves, err := r.previewMoves(p.state)
 	if err != nil {
 		return control.Plan{}, err
 	}
-	moves, err := r.previewMoves(p.state, changes.Moves)
-	if err != nil {
-		return control.Plan{}, err
+	passed := moves
+	if checked, differ := plan.OnceChecked(p.state.Services); differ {
+		p.state.Services = checked
+		if _, passed, err = r.previewMoves(p.state); err != nil {
+			return control.Plan{}, err
+		}
 	}
 	return control.Plan{
 		Generation: changes.Generation,
 		Changes:    append([]string{}, changes.Lines...),
-		Moves:      moves,
+		Moves:      wireMoves(p.state.Services, moves, passed),
 		Warnings:   slices.Concat([]control.Warning{}, p.warnings, p.notes),
 	}, nil
 }
@@ -41,42 +44,25 @@ type moveKey struct {
 	resize  bool
 }
 
-// previewMoves adds to what moves at once what does later: in services that are
-// resized after a time, and when new backends have passed their checks.
-func (r *reconciler) previewMoves(state dataplane.State, now []dataplane.Moves) ([]control.Move, error) {
-	moves, err := r.resized(state, now)
+// previewMoves tells what applying a state would change, and with it what moves: at
+// once, and where services are resized after a time.
+func (r *reconciler) previewMoves(state dataplane.State) (dataplane.Changes, map[moveKey]dataplane.Moves, error) {
+	now, err := r.dataplane.Preview(state)
 	if err != nil {
-		return nil, err
+		return now, nil, err
 	}
-	passed := moves
-	if later, differ := plan.OnceChecked(state.Services); differ {
-		state.Services = later
-		changes, err := r.dataplane.Preview(state)
-		if err != nil {
-			return nil, err
-		}
-		if passed, err = r.resized(state, changes.Moves); err != nil {
-			return nil, err
-		}
-	}
-	return wireMoves(state.Services, moves, passed), nil
-}
-
-// resized adds to what moves at once what of the same state moves when services
-// are resized.
-func (r *reconciler) resized(state dataplane.State, now []dataplane.Moves) (map[moveKey]dataplane.Moves, error) {
 	state.ResizeNow = true
-	changes, err := r.dataplane.Preview(state)
+	later, err := r.dataplane.Preview(state)
 	moves := make(map[moveKey]dataplane.Moves)
-	for _, m := range changes.Moves {
+	for _, m := range later.Moves {
 		if m.Resize {
 			moves[moveKey{m.Service, true}] = m
 		}
 	}
-	for _, m := range now {
+	for _, m := range now.Moves {
 		moves[moveKey{m.Service, m.Resize}] = m
 	}
-	return moves, err
+	return now, moves, err
 }
 
 // wireMoves puts moves into the words of the API, by service, those of a resize
