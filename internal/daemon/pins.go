@@ -49,7 +49,7 @@ func (p *Pins) Status(ctx context.Context) (control.Status, error) {
 	if s.Services, err = p.Services(ctx); err != nil { // of another version, which counts ports all the same
 		s.Warnings = append(s.Warnings, control.Warning{Place: "services", Text: err.Error()})
 	}
-	if s.Punt, err = p.Punt(ctx); err != nil { // likewise
+	if s.Punt, err = puntOf(p.dataplane, stats); err != nil { // likewise
 		s.Warnings = append(s.Warnings, control.Warning{Place: "punt", Text: err.Error()})
 	}
 	return s, nil

@@ -19,8 +19,7 @@ func (a *api) Punt(context.Context) (control.Punt, error) {
 }
 
 func (a *api) punt(stats dataplane.Stats) (control.Punt, error) {
-	sockets, err := a.dataplane.Sockets()
-	p := puntOf(stats, sockets)
+	p, err := puntOf(a.dataplane, stats)
 	p.Rules = wireRules(a.snapshot().state.Punt)
 	return p, err
 }
@@ -31,12 +30,12 @@ func (p *Pins) Punt(context.Context) (control.Punt, error) {
 	if err != nil {
 		return control.Punt{}, err
 	}
-	sockets, err := p.dataplane.Sockets()
-	return puntOf(stats, sockets), err
+	return puntOf(p.dataplane, stats)
 }
 
 // puntOf puts the punt lane into the words of the API, but for the rules.
-func puntOf(stats dataplane.Stats, sockets []dataplane.Socket) control.Punt {
+func puntOf(d Dataplane, stats dataplane.Stats) (control.Punt, error) {
+	sockets, err := d.Sockets()
 	p := control.Punt{Interfaces: []control.PuntInterface{}} // not null in JSON
 	for _, port := range stats.Ports {
 		i := control.PuntInterface{
@@ -52,7 +51,7 @@ func puntOf(stats dataplane.Stats, sockets []dataplane.Socket) control.Punt {
 		}
 		p.Interfaces = append(p.Interfaces, i)
 	}
-	return p
+	return p, err
 }
 
 func wireRules(rules []dataplane.PuntRule) []control.PuntRule {
