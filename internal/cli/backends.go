@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -100,12 +99,5 @@ func percent(share float64) string { return fmt.Sprintf("%.1f%%", 100*share) }
 
 // backendOf finds a backend in older lines, which may be nil.
 func backendOf(lines *[]backendLine, b backendLine) *backendLine {
-	if lines == nil {
-		return nil
-	}
-	i := slices.IndexFunc(*lines, func(old backendLine) bool { return old.Service == b.Service && old.Address == b.Address })
-	if i < 0 {
-		return nil
-	}
-	return &(*lines)[i]
+	return earlier(lines, func(old backendLine) bool { return old.Service == b.Service && old.Address == b.Address })
 }

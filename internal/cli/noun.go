@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -71,6 +72,18 @@ func show[T any](a *app, n noun[T], now T, before *T) error {
 	w := newTable(a.Stdout)
 	n.print(w, now, before)
 	return w.Flush()
+}
+
+// earlier finds a thing in what was there before, which may be nil.
+func earlier[T any](before *[]T, same func(T) bool) *T {
+	if before == nil {
+		return nil
+	}
+	i := slices.IndexFunc(*before, same)
+	if i < 0 {
+		return nil
+	}
+	return &(*before)[i]
 }
 
 // printJSON writes v on one line, so that -w gives one object a line.

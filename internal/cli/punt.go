@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -78,9 +77,5 @@ func puntInterfaceOf(p *control.Punt, name string) *control.PuntInterface {
 	if p == nil {
 		return nil
 	}
-	i := slices.IndexFunc(p.Interfaces, func(i control.PuntInterface) bool { return i.Name == name })
-	if i < 0 {
-		return nil
-	}
-	return &p.Interfaces[i]
+	return earlier(&p.Interfaces, func(i control.PuntInterface) bool { return i.Name == name })
 }

@@ -99,13 +99,5 @@ func tableText(s control.Service) string {
 
 // serviceOf finds a service by name in what may be nil.
 func serviceOf(services *[]control.Service, name string) *control.Service {
-	if services == nil {
-		return nil
-	}
-	for n := range *services {
-		if (*services)[n].Name == name {
-			return &(*services)[n]
-		}
-	}
-	return nil
+	return earlier(services, func(s control.Service) bool { return s.Name == name })
 }

@@ -61,12 +61,7 @@ func interfaceOf(s *control.Status, name string) *control.Interface {
 	if s == nil {
 		return nil
 	}
-	for n := range s.Interfaces {
-		if s.Interfaces[n].Name == name {
-			return &s.Interfaces[n]
-		}
-	}
-	return nil
+	return earlier(&s.Interfaces, func(i control.Interface) bool { return i.Name == name })
 }
 
 // byPackets sorts reasons, the most frequent first.
