@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"sync"
 
@@ -17,40 +16,24 @@ import (
 // another by which to see that there were more. The kernel drops the rest.
 const maxDescriptors = 2
 
-// passingListener accepts connections on which root may pass descriptors
-// (SCM_RIGHTS in unix(7)).
-type passingListener struct{ net.Listener }
-
-// Accept implements net.Listener. What others pass than uid 0 is never received:
-// the kernel drops it.
-func (l passingListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	cred, err := peerOf(c)
-	if err != nil || cred.Uid != 0 {
-		return c, nil
-	}
-	return &passingConn{UnixConn: c.(*net.UnixConn)}, nil
-}
-
-// passingConn keeps the descriptors that come with what is read, until they are
-// taken or it is closed.
-type passingConn struct {
-	*net.UnixConn
-
+// passed are the descriptors that came by a connection (SCM_RIGHTS in unix(7)).
+// They wait to be taken, or for its end.
+type passed struct {
 	mu     sync.Mutex
 	came   []int // guarded by mu, as is closed
 	closed bool
 }
 
-// Read implements net.Conn.
-func (c *passingConn) Read(b []byte) (int, error) {
+// Read implements net.Conn. It keeps the descriptors that uid 0 passes along. Those
+// of others are never received: the kernel drops them.
+func (c *peerConn) Read(b []byte) (int, error) {
+	if !c.mayChange {
+		return c.UnixConn.Read(b)
+	}
 	room := make([]byte, unix.CmsgSpace(4*maxDescriptors))
 	n, controls, _, _, err := c.ReadMsgUnix(b, room)
 	if controls > 0 {
-		c.keep(room[:controls])
+		c.passed.keep(room[:controls])
 	}
 	if errors.Is(err, io.EOF) {
 		err = io.EOF // bare, as Read returns it
@@ -60,44 +43,44 @@ func (c *passingConn) Read(b []byte) (int, error) {
 
 // keep takes over descriptors from control messages. It closes those that are too
 // many.
-func (c *passingConn) keep(controls []byte) {
+func (p *passed) keep(controls []byte) {
 	messages, err := unix.ParseSocketControlMessage(controls)
 	if err != nil {
 		return // the kernel made it
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for i := range messages {
 		descriptors, err := unix.ParseUnixRights(&messages[i])
 		if err != nil {
 			continue // other than descriptors
 		}
 		for _, fd := range descriptors {
-			if c.closed || len(c.came) == maxDescriptors {
+			if p.closed || len(p.came) == maxDescriptors {
 				unix.Close(fd)
 				continue
 			}
-			c.came = append(c.came, fd)
+			p.came = append(p.came, fd)
 		}
 	}
 }
 
 // take hands over what came since the last time, for the caller to close.
-func (c *passingConn) take() []int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	came := c.came
-	c.came = nil
+func (p *passed) take() []int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	came := p.came
+	p.came = nil
 	return came
 }
 
 // Close implements net.Conn.
-func (c *passingConn) Close() error {
+func (c *peerConn) Close() error {
 	err := c.UnixConn.Close()
-	c.mu.Lock()
-	c.closed = true
-	c.mu.Unlock()
-	closeAll(c.take())
+	c.passed.mu.Lock()
+	c.passed.closed = true
+	c.passed.mu.Unlock()
+	closeAll(c.passed.take())
 	return err
 }
 
@@ -120,8 +103,8 @@ func descriptorsOf(ctx context.Context) []int {
 // first byte brings them, so they are there when the request's header is.
 func withDescriptors(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if c, ok := r.Context().Value(peerKey{}).(peer); ok && c.passing != nil {
-			descriptors := c.passing.take()
+		if c, ok := r.Context().Value(peerKey{}).(*peerConn); ok {
+			descriptors := c.passed.take()
 			defer closeAll(descriptors)
 			r = r.WithContext(context.WithValue(r.Context(), descriptorsKey{}, descriptors))
 		}

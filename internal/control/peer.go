@@ -4,57 +4,58 @@ package control
 
 import (
 	"context"
-	"fmt"
 	"net"
 
 	"golang.org/x/sys/unix"
 )
 
+// peerListener accepts connections and looks who is at the other end.
+type peerListener struct{ net.Listener }
+
+// peerConn is a connection with what its peer may.
+type peerConn struct {
+	*net.UnixConn
+	mayChange bool // it is of uid 0
+	passed    passed
+}
+
+// Accept implements net.Listener.
+func (l peerListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	u, ok := c.(*net.UnixConn)
+	if err != nil || !ok {
+		return c, err
+	}
+	return &peerConn{UnixConn: u, mayChange: isRoot(u)}, nil
+}
+
+// isRoot says whether the peer was uid 0 when it connected (unix(7), SO_PEERCRED).
+func isRoot(c *net.UnixConn) bool {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var root bool
+	err = raw.Control(func(fd uintptr) {
+		cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+		root = err == nil && cred.Uid == 0
+	})
+	return err == nil && root
+}
+
 type peerKey struct{}
 
-// peer is who is at the other end of a connection.
-type peer struct {
-	cred    *unix.Ucred
-	passing *passingConn // nil: it can't pass descriptors
-}
-
-// withPeer notes in a connection's context who is at the other end. Without
-// credentials the context carries none, and changes are refused.
+// withPeer notes in a connection's context who is at the other end. Where it can't
+// be told, as over TCP, the context carries nothing, and changes are refused.
 func withPeer(ctx context.Context, c net.Conn) context.Context {
-	var p peer
-	if passing, ok := c.(*passingConn); ok {
-		p.passing, c = passing, passing.UnixConn
+	if p, ok := c.(*peerConn); ok {
+		return context.WithValue(ctx, peerKey{}, p)
 	}
-	var err error
-	if p.cred, err = peerOf(c); err != nil {
-		return ctx
-	}
-	return context.WithValue(ctx, peerKey{}, p)
+	return ctx
 }
 
-// mayChange says whether the peer of a request is uid 0.
+// mayChange says whether the peer of a request may change anything.
 func mayChange(ctx context.Context) bool {
-	p, ok := ctx.Value(peerKey{}).(peer)
-	return ok && p.cred.Uid == 0
-}
-
-// peerOf reads the credentials that the peer had when it connected (unix(7),
-// SO_PEERCRED).
-func peerOf(c net.Conn) (*unix.Ucred, error) {
-	u, ok := c.(*net.UnixConn)
-	if !ok {
-		return nil, fmt.Errorf("%s is no unix socket", c.RemoteAddr().Network())
-	}
-	raw, err := u.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	var cred *unix.Ucred
-	var optErr error
-	if err := raw.Control(func(fd uintptr) {
-		cred, optErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	}); err != nil {
-		return nil, err
-	}
-	return cred, optErr
+	p, ok := ctx.Value(peerKey{}).(*peerConn)
+	return ok && p.mayChange
 }

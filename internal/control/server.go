@@ -27,7 +27,7 @@ const (
 
 // Serve answers the API on l until ctx ends, and closes l.
 func Serve(ctx context.Context, l net.Listener, a API, log *slog.Logger) error {
-	return serveHTTP(ctx, passingListener{l}, withDescriptors(routes(a)), log)
+	return serveHTTP(ctx, peerListener{l}, withDescriptors(routes(a)), log)
 }
 
 // routes is the API: one line a verb.
