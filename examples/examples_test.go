@@ -6,7 +6,6 @@ package examples
 
 import (
 	"bufio"
-	"context"
 	"io"
 	"net/netip"
 	"os/exec"
@@ -101,59 +100,15 @@ func TestCount(t *testing.T) {
 	}
 }
 
-// serve answers in Linux, until the test ends.
-func serve(t *testing.T, h *topo.Host, at netip.AddrPort) {
-	t.Helper()
-	c, err := h.ListenPacket(t.Context(), "udp", at)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		b := make([]byte, 1500)
-		for {
-			n, from, err := c.ReadFrom(b)
-			if err != nil {
-				return
-			}
-			c.WriteTo(append([]byte("Linux: "), b[:n]...), from)
-		}
-	}()
-	t.Cleanup(func() { c.Close(); <-ended })
-}
-
-// ask sends a question from a until there is an answer.
-func ask(t *testing.T, h *topo.Host, to netip.AddrPort, question string) string {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
-	c, err := h.Dial(ctx, "udp", to.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	b := make([]byte, 1500)
-	for ctx.Err() == nil {
-		c.Write([]byte(question))
-		c.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
-		if n, err := c.Read(b); err == nil {
-			return string(b[:n])
-		}
-	}
-	t.Fatalf("no answer from %v", to)
-	return ""
-}
-
 func TestEcho(t *testing.T) {
 	lab := newLab(t, netip.MustParsePrefix("192.0.2.3/24"))
 	address := netip.MustParseAddr("192.0.2.3")
-	serve(t, lab.Host("mid"), netip.AddrPortFrom(address, linuxPort))
+	topotest.Answer(t, lab.Host("mid"), netip.AddrPortFrom(address, linuxPort))
 	stop := start(t, lab.Host("mid"), "xsk-echo", "eth0", strconv.Itoa(serverPort))
-	if got := ask(t, lab.Host("a"), netip.AddrPortFrom(address, serverPort), "hello"); got != "hello" {
+	if got := topotest.Ask(t, lab.Host("a"), netip.AddrPortFrom(address, serverPort), "hello"); got != "hello" {
 		t.Errorf("the answer is %q", got)
 	}
-	if got := ask(t, lab.Host("a"), netip.AddrPortFrom(address, linuxPort), "hello"); got != "Linux: hello" {
+	if got := topotest.Ask(t, lab.Host("a"), netip.AddrPortFrom(address, linuxPort), "hello"); got != "Linux: hello" {
 		t.Errorf("Linux's answer is %q", got)
 	}
 	stop()
@@ -162,9 +117,9 @@ func TestEcho(t *testing.T) {
 func TestForward(t *testing.T) {
 	lab := newLab(t)
 	at := netip.AddrPortFrom(netip.MustParseAddr("192.0.2.2"), linuxPort)
-	serve(t, lab.Host("b"), at)
+	topotest.Answer(t, lab.Host("b"), at)
 	stop := start(t, lab.Host("mid"), "xsk-forward", "eth0", "eth1")
-	if got := ask(t, lab.Host("a"), at, "hello"); got != "Linux: hello" {
+	if got := topotest.Ask(t, lab.Host("a"), at, "hello"); got != "Linux: hello" {
 		t.Errorf("the answer is %q", got)
 	}
 	stop()

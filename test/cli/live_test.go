@@ -66,7 +66,7 @@ func (l *live) command(args ...string) (cmd *exec.Cmd, stdout, stderr *bytes.Buf
 	}
 	stdout, stderr = new(bytes.Buffer), new(bytes.Buffer)
 	cmd = exec.Command(self, append([]string{"-c", l.path("clearway.yaml")}, args...)...)
-	cmd.Env = append(os.Environ(), envMain+"=1")
+	cmd.Env = append(os.Environ(), topotest.AsProgram)
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	return cmd, stdout, stderr
 }

@@ -20,6 +20,7 @@ import (
 
 	"clearway/internal/control"
 	"clearway/internal/topo"
+	"clearway/internal/topo/topotest"
 	"clearway/punt"
 	"clearway/xsk"
 )
@@ -41,7 +42,7 @@ func newPunter(t *testing.T) *punter {
 		t.Fatalf("%v: %s", err, out)
 	}
 	for _, at := range puntAt {
-		p.serveLinux(at)
+		topotest.Answer(t, p.router, at)
 	}
 	p.writeRules("clearway.yaml", "udp")
 	return p
@@ -55,28 +56,6 @@ func (p *punter) writeRules(name, protocol string) {
 		rules = append(rules, fmt.Sprintf("{name: echo%d, protocol: %s, address: '%s', port: %d}", i, protocol, at.Addr(), at.Port()))
 	}
 	p.write(name, "{name: eth0}, {name: eth1}", "198.51.100.0/24", "punt: ["+strings.Join(rules, ", ")+"]")
-}
-
-// serveLinux answers as Linux does, until the test ends.
-func (p *punter) serveLinux(at netip.AddrPort) {
-	p.Helper()
-	c, err := p.router.ListenPacket(p.Context(), "udp", at)
-	if err != nil {
-		p.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		b := make([]byte, 1500)
-		for {
-			n, from, err := c.ReadFrom(b)
-			if err != nil {
-				return
-			}
-			c.WriteTo(append([]byte("Linux: "), b[:n]...), from)
-		}
-	}()
-	p.Cleanup(func() { c.Close(); <-ended })
 }
 
 // startProgram runs the program until it is killed, or the test ends. It serves
@@ -113,28 +92,10 @@ func (p *punter) startProgram() (kill func()) {
 func (p *punter) ask(when, want string) {
 	p.Helper()
 	for _, at := range puntAt {
-		if got := p.askOne(at); got != want {
+		if got := topotest.Ask(p, p.client, at, "hello"); got != want {
 			p.Errorf("%s the answer of %v is %q, want %q\n%s", when, at, got, want, p.run(0, "punt"))
 		}
 	}
-}
-
-func (p *punter) askOne(at netip.AddrPort) string {
-	p.Helper()
-	c, err := p.client.Dial(p.Context(), "udp", at.String())
-	if err != nil {
-		p.Fatal(err)
-	}
-	defer c.Close()
-	b := make([]byte, 1500)
-	for range 10 {
-		c.Write([]byte("hello"))
-		c.SetReadDeadline(time.Now().Add(time.Second))
-		if n, err := c.Read(b); err == nil {
-			return string(b[:n])
-		}
-	}
-	return "none"
 }
 
 func (p *punter) punt() (punt control.Punt) {

@@ -10,9 +10,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"os/signal"
 	"strconv"
-	"syscall"
 	"testing"
 
 	"rsc.io/script"
@@ -22,16 +20,10 @@ import (
 	"clearway/internal/topo/topotest"
 )
 
-// envMain makes the test binary be the program.
-const envMain = "CLEARWAY_TEST_MAIN"
-
 func TestMain(m *testing.M) {
-	if os.Getenv(envMain) == "" {
-		topotest.Main(m)
-	}
-	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	env := cli.Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
-	os.Exit(cli.Main(ctx, env, os.Args[1:]))
+	topotest.MainOrProgram(m, func(ctx context.Context) int {
+		return cli.Main(ctx, cli.Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}, os.Args[1:])
+	})
 }
 
 func TestScripts(t *testing.T) {
@@ -42,7 +34,7 @@ func TestScripts(t *testing.T) {
 	engine := &script.Engine{Cmds: scripttest.DefaultCmds(), Conds: scripttest.DefaultConds()}
 	engine.Cmds["clearway"] = clearway(self)
 	// The program must find neither a daemon nor pins of this machine.
-	scripttest.Test(t, context.Background(), engine, []string{envMain + "=1"}, "testdata/*.txtar")
+	scripttest.Test(t, context.Background(), engine, []string{topotest.AsProgram}, "testdata/*.txtar")
 }
 
 // clearway is the command `clearway CODE ARGUMENT...`: it runs the program, and

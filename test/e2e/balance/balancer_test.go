@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clearway/internal/control"
+	"clearway/internal/topo/topotest"
 )
 
 // balancer is a host of a network with the program on it: a directory for its
@@ -74,7 +75,7 @@ func (b *balancer) launch() {
 	self, err := os.Executable()
 	b.must(err)
 	cmd := exec.Command(self, "run", "-c", b.path("clearway.yaml"))
-	cmd.Env = append(os.Environ(), envMain+"=1")
+	cmd.Env = append(os.Environ(), topotest.AsProgram)
 	cmd.Stdout, cmd.Stderr = b.log, b.log
 	b.must(b.Host(b.on).Start(cmd))
 	b.cmd, b.ended = cmd, make(chan struct{})
