@@ -93,12 +93,12 @@ func (s *xskStream) make(ctx context.Context, device string) (stream xsktool.Str
 		return stream, usagef("--size: these frames can have from %d to %d bytes", xsktool.LeastFrame(v4), xsktool.MaxFrame)
 	}
 	if s.destination != "" && stream.MAC == nil {
-		way, err := xsktool.FindWay(ctx, device, netip.MustParseAddr(s.destination))
+		hop, err := xsktool.FindNextHop(ctx, device, netip.MustParseAddr(s.destination))
 		if err != nil {
 			return stream, err
 		}
-		stream.MAC = way.MAC
-		s.source = cmp.Or(s.source, way.Source.String())
+		stream.MAC = hop.MAC[:]
+		s.source = cmp.Or(s.source, hop.Source.String())
 	}
 	s.source, s.destination = cmp.Or(s.source, benchmark[v4].source), cmp.Or(s.destination, benchmark[v4].destination)
 	s.packet.size = frameSize - 14 // Ethernet's header

@@ -24,10 +24,9 @@ func TestMain(m *testing.M) { topotest.Main(m) }
 //	a eth0 ──── eth0 mid eth1 ──── eth0 b
 func newLab(t *testing.T, queues int) *topo.Lab {
 	t.Helper()
-	silent := map[string]string{"net.ipv6.conf.default.disable_ipv6": "1"}
 	end := func(host, name string) topo.End { return topo.End{Host: host, Name: name, NAPI: topo.NAPINone} }
 	return topotest.New(t, &topo.Lab{
-		Hosts: []topo.HostSpec{{Name: "a", Sysctls: silent}, {Name: "mid", Sysctls: silent}, {Name: "b", Sysctls: silent}},
+		Hosts: []topo.HostSpec{topo.Silent("a"), topo.Silent("mid"), topo.Silent("b")},
 		Links: []topo.Link{
 			{A: end("a", "eth0"), B: end("mid", "eth0"), Queues: queues},
 			{A: end("mid", "eth1"), B: end("b", "eth0"), Queues: queues},

@@ -13,43 +13,37 @@ import (
 	"clearway/internal/netstate"
 )
 
-// Way is how Linux itself would send to an address.
-type Way struct {
-	Source netip.Addr
-	MAC    net.HardwareAddr // of the next hop
-}
-
 // resolveTime is how long a neighbour has to answer.
 const resolveTime = 2 * time.Second
 
-// FindWay asks the kernel for the way to an address by an interface, and has it
-// resolve the next hop.
-func FindWay(ctx context.Context, name string, to netip.Addr) (Way, error) {
+// FindNextHop asks the kernel how it would send to an address by an interface,
+// and has it resolve the next hop.
+func FindNextHop(ctx context.Context, name string, to netip.Addr) (hop netstate.NextHop, err error) {
 	device, err := net.InterfaceByName(name)
 	if err != nil {
-		return Way{}, findError(name, err)
+		return hop, findError(name, err)
 	}
 	var r netstate.Reader
 	for deadline := time.Now().Add(resolveTime); ; {
 		hops, err := r.NextHops(ctx, []netip.Addr{to})
 		if err != nil {
-			return Way{}, err
+			return hop, err
 		}
-		hop := hops[to]
+		hop = hops[to]
 		switch {
 		case hop.Local:
-			return Way{}, fmt.Errorf("%v is an address of this machine: say with --dst-mac where to send", to)
+			return hop, fmt.Errorf("%v is an address of this machine: say with --dst-mac where to send", to)
 		case hop.Unreachable:
-			return Way{}, fmt.Errorf("there is no route to %v: add one, or say with --dst-mac where to send", to)
+			return hop, fmt.Errorf("there is no route to %v: add one, or say with --dst-mac where to send", to)
 		case hop.Egress != device.Index:
-			return Way{}, fmt.Errorf("the route to %v leaves by another interface than %s: see ip route get %v, or say with --dst-mac where to send", to, name, to)
+			return hop, fmt.Errorf("the route to %v leaves by another interface than %s: see ip route get %v, or say with --dst-mac where to send", to, name, to)
 		case hop.MAC != dataplane.MAC{}:
-			return Way{hop.Source, hop.MAC[:]}, nil
+			return hop, nil
 		case time.Now().After(deadline):
-			return Way{}, fmt.Errorf("the next hop to %v, %v, does not answer: see ip neigh, or say with --dst-mac where to send", to, hop.Gateway)
+			return hop, fmt.Errorf("the next hop to %v, %v, does not answer: see ip neigh, or say with --dst-mac where to send", to, hop.Gateway)
 		}
 		if !sleep(ctx, 20*time.Millisecond) {
-			return Way{}, ctx.Err()
+			return hop, ctx.Err()
 		}
 	}
 }
