@@ -124,7 +124,9 @@ func (p *Program) Register(queue, fd int) error {
 	// Kernels from 5.10 to 7.0 take a socket without an RX ring, and crash. From
 	// 5.11 on receiving is refused for that first of all (net/xdp/xsk.c, xsk_recvmsg).
 	_, _, err := unix.Recvfrom(fd, nil, unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	if !errors.Is(err, unix.ENOBUFS) {
+	if errors.Is(err, unix.ENOBUFS) {
+		err = fmt.Errorf("it has no RX ring: open it to receive: %w", err)
+	} else {
 		err = p.sockets.Put(uint32(queue), uint32(fd))
 	}
 	if err != nil {
