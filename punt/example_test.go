@@ -4,13 +4,28 @@ package punt_test
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"log"
+	"testing"
 
+	"clearway/internal/testkit"
 	"clearway/punt"
 	"clearway/xsk"
 )
+
+var (
+	//go:embed doc.go
+	page string
+	//go:embed example_test.go
+	code string
+)
+
+// The program in the package's comment is one that compiles.
+func TestProgramOfThePage(t *testing.T) {
+	testkit.CheckPage(t, page, code, "func Print(ctx context.Context, ifindex int)")
+}
 
 func check(err error) {
 	if err != nil {

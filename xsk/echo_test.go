@@ -6,10 +6,10 @@ import (
 	"context"
 	_ "embed"
 	"errors"
-	"strings"
 	"testing"
 	"time"
 
+	"clearway/internal/testkit"
 	"clearway/internal/topo"
 	"clearway/internal/topo/topotest"
 	"clearway/internal/topo/wire"
@@ -68,9 +68,5 @@ func TestEcho(t *testing.T) {
 
 // The program in the package's comment is one that compiles.
 func TestProgramOfThePage(t *testing.T) {
-	_, body, _ := strings.Cut(code, "func Print(ctx context.Context, ifindex int) {\n")
-	body, _, found := strings.Cut(body, "\n}\n")
-	if want := "//" + strings.ReplaceAll(body, "\n", "\n//"); !found || !strings.Contains(page, want) {
-		t.Errorf("doc.go doesn't have the program of example_test.go:\n%s", want)
-	}
+	testkit.CheckPage(t, page, code, "func Print(ctx context.Context, ifindex int)")
 }

@@ -31,36 +31,12 @@ import (
 func requireZeroCopy(t *testing.T, device string) int {
 	t.Helper()
 	testkit.RequireKernel(t, "6.13", "zero-copy of virtio_net")
-	if err := os.WriteFile("/proc/sys/net/ipv6/conf/"+device+"/disable_ipv6", []byte("1"), 0); err != nil {
-		t.Fatal(err)
-	}
-	setFlags(t, device, up)
+	testkit.SetPort(t, device, true)
 	i, err := net.InterfaceByName(device)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return i.Index
-}
-
-// up is a port's flags in these tests. The virtual hardware drops what is for
-// other addresses than its own, unless it is promiscuous.
-const up = unix.IFF_UP | unix.IFF_PROMISC
-
-func setFlags(t *testing.T, device string, flags uint16) {
-	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(fd)
-	request, err := unix.NewIfreq(device)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.SetUint16(flags)
-	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, request); err != nil {
-		t.Fatalf("setting the flags of %s: %v", device, err)
-	}
 }
 
 // openZeroCopy opens a socket on a port and attaches a program. Both go when
@@ -264,14 +240,14 @@ func TestZeroCopyLinkLoss(t *testing.T) {
 	stream(t, a, b, 500, 64)
 	ended := make(chan error)
 	go func() { ended <- b.RX.Wait(t.Context()) }()
-	setFlags(t, "eth1", up&^unix.IFF_UP)
+	testkit.SetPort(t, "eth1", false)
 	select {
 	case err := <-ended:
 		wantError(t, err, xsk.ErrLinkDown)
 	case <-time.After(soon):
 		t.Fatal("Wait goes on")
 	}
-	setFlags(t, "eth1", up)
+	testkit.SetPort(t, "eth1", true)
 	for deadline := time.Now().Add(soon); b.Err() != nil && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}

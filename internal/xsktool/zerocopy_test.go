@@ -7,11 +7,8 @@ package xsktool
 import (
 	"context"
 	"net"
-	"os"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"clearway/internal/testkit"
 	"clearway/xsk"
@@ -21,27 +18,6 @@ import (
 // lie on two wires:
 //
 //	eth0 ──── eth1    eth2 ──── eth3
-
-// takeUp gets a port up, silent and promiscuous.
-func takeUp(t *testing.T, device string) {
-	t.Helper()
-	if err := os.WriteFile("/proc/sys/net/ipv6/conf/"+device+"/disable_ipv6", []byte("1"), 0); err != nil {
-		t.Fatal(err)
-	}
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(fd)
-	request, err := unix.NewIfreq(device)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.SetUint16(unix.IFF_UP | unix.IFF_PROMISC)
-	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, request); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // here is the guest itself.
 type here struct{}
@@ -73,7 +49,7 @@ func begin(t *testing.T, o Options, work func(context.Context, Options) (Summary
 func TestZeroCopy(t *testing.T) {
 	testkit.RequireKernel(t, "6.13", "zero-copy of virtio_net")
 	for _, device := range []string{"eth0", "eth1", "eth2", "eth3"} {
-		takeUp(t, device)
+		testkit.SetPort(t, device, true)
 	}
 	receive := begin(t, Options{Interface: "eth3"}, Receive)
 	forward := begin(t, Options{Interface: "eth1", To: "eth2"}, Forward)
@@ -92,8 +68,8 @@ func TestZeroCopy(t *testing.T) {
 // is received was sent.
 func TestZeroCopyUnbounded(t *testing.T) {
 	testkit.RequireKernel(t, "6.13", "zero-copy of virtio_net")
-	takeUp(t, "eth0")
-	takeUp(t, "eth1")
+	testkit.SetPort(t, "eth0", true)
+	testkit.SetPort(t, "eth1", true)
 	receive := begin(t, Options{Interface: "eth1"}, Receive)
 	sent := begin(t, Options{Interface: "eth0", Duration: 3 * time.Second}, sendTo(Stream{Frame: template(true, 1, 60), MAC: net.HardwareAddr{2, 0, 0, 0, 0, 7}}))(0)
 	received := receive(1)
