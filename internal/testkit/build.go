@@ -2,7 +2,10 @@
 
 package testkit
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"net/netip"
+)
 
 // Bytes returns the frame, without FCS and without padding to 60 bytes.
 func (f *Frame) Bytes() []byte {
@@ -92,12 +95,12 @@ func (f *Frame) buildTransport() []byte {
 		checksumAt = 2
 	}
 	t = append(t, f.payload...)
-	if checksumAt == 0 {
+	if checksumAt == 0 || f.noChecksum {
 		return t
 	}
 	sum := Checksum(t)
 	if f.protocol != ProtoICMP {
-		sum = Checksum(append(f.pseudoHeader(len(t)), t...))
+		sum = Checksum(append(PseudoHeader(f.src, f.dst, len(t), f.protocol), t...))
 	}
 	if f.protocol == ProtoUDP && sum == 0 {
 		sum = 0xffff // zero means that there is none
@@ -106,12 +109,12 @@ func (f *Frame) buildTransport() []byte {
 	return t
 }
 
-// pseudoHeader is RFC 8200's; a sum over it equals one over RFC 9293's. Its
-// length is even.
-func (f *Frame) pseudoHeader(length int) []byte {
-	p := append(f.src.AsSlice(), f.dst.AsSlice()...)
+// PseudoHeader is RFC 8200's, for that many bytes above IP; a sum over it equals
+// one over RFC 9293's. Its length is even.
+func PseudoHeader(source, destination netip.Addr, length int, protocol uint8) []byte {
+	p := append(source.AsSlice(), destination.AsSlice()...)
 	p = binary.BigEndian.AppendUint32(p, uint32(length))
-	return append(p, 0, 0, 0, f.protocol)
+	return append(p, 0, 0, 0, protocol)
 }
 
 // Checksum is the Internet checksum of RFC 1071: 0 over bytes whose checksum

@@ -55,6 +55,7 @@ type Frame struct {
 	badChecksum  bool
 
 	protocol   uint8
+	noChecksum bool // above IP
 	transport  []byte
 	tcpOptions []byte
 	dataOffset int // -1 = right
@@ -199,6 +200,15 @@ func (f *Frame) ICMP(kind, code uint8) *Frame {
 	f.transport = []byte{kind, code, 0, 0, 0, 0, 0, 0}
 	return f
 }
+
+// MTU sets that of an ICMP error that tells of a packet too big.
+func (f *Frame) MTU(mtu int) *Frame {
+	binary.BigEndian.PutUint32(f.transport[4:], uint32(mtu))
+	return f
+}
+
+// NoChecksum leaves that of the header above IP zero.
+func (f *Frame) NoChecksum() *Frame { f.noChecksum = true; return f }
 
 // Payload adds n bytes that differ from each other.
 func (f *Frame) Payload(n int) *Frame {

@@ -43,6 +43,16 @@ func TestFrameLiteral(t *testing.T) {
 			NewFrame(macA, macB).IPv6("2001:db8::1", "2001:db8::2").TOS(0x12).FlowLabel(3).TTL(9).
 				Fragment(1).UDP(3, 4),
 		},
+		{
+			"UDP without a checksum",
+			"020000000001 020000000002 0800 4500001d 00000000 401163cc 0a000102 0a000203 00010002 00090000 07",
+			NewFrame(macA, macB).IPv4("10.0.1.2", "10.0.2.3").UDP(1, 2).NoChecksum().Data(7),
+		},
+		{
+			"ICMP with an MTU",
+			"020000000001 020000000002 0800 4500001d 00000000 400163dc 0a000102 0a000203 0304e91d 00000cde 07",
+			NewFrame(macA, macB).IPv4("10.0.1.2", "10.0.2.3").ICMP(3, 4).MTU(0x0cde).Data(7),
+		},
 	}
 	for _, test := range tests {
 		want, err := hex.DecodeString(strings.ReplaceAll(test.want, " ", ""))

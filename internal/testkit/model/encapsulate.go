@@ -5,6 +5,7 @@ package model
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 
 	"clearway/dataplane"
 	"clearway/internal/testkit"
@@ -19,38 +20,35 @@ func overhead(s *dataplane.Service, b *dataplane.Backend) int {
 	return size
 }
 
-// deliver builds the frame for a backend; nil if it can't be made.
+// deliver builds the frame for a backend; nil if it can't be made. Outer headers
+// have the TOS inside, TTL 64, no ID, and forbid fragments.
 func (m *Model) deliver(p *packet, f flow, s *dataplane.Service, b *dataplane.Backend, w way, hash uint32) []byte {
 	p.egress, p.hop = w.egress, w.hop
 	if s.Mode == dataplane.L2 {
 		return m.routed(p)
 	}
-	packet := p.frame[p.at : p.at+p.length]
-	source := m.outerSource(b, hash)
-	protocol := byte(4)
-	if p.ipv6 {
-		protocol = 41
+	out := p.start().IP(m.outerSource(b, hash), b.Address).FlowLabel(hash)
+	if b.Address.Is4() {
+		out.Fragment(0x4000)
 	}
-	if s.Mode == dataplane.GUE {
+	if p.ipv6 {
+		out.TOS(uint8(p.word(p.at) >> 4)).Protocol(41)
+	} else {
+		out.TOS(p.frame[p.at+1]).Protocol(4)
+	}
+	if s.Mode == dataplane.GUE { // variant 1: the packet directly behind UDP
+		out.UDP(uint16(0xc000|hash&0x3fff), m.State.Balance.GUEPort).NoChecksum()
+	}
+	packet := p.frame[p.at : p.at+p.length]
+	frame := out.Data(packet...).Bytes()
+	if s.Mode == dataplane.GUE && b.Address.Is6() {
 		whole := p.summedWhole(f)
-		if whole && b.Address.Is6() && p.linear < p.at+p.length {
+		if whole && p.linear < p.at+p.length {
 			return nil // it isn't all there to be summed up
 		}
-		packet = m.udp(p, source, b.Address, packet, hash, whole)
-		protocol = testkit.ProtoUDP
+		p.sumUp(frame[len(frame)-8-len(packet)-40:], whole)
 	}
-	out := append(p.l2(w), outerIP(p, source, b.Address, protocol, len(packet), hash)...)
-	return append(out, packet...)
-}
-
-// l2 is the Ethernet header behind which comes an ethertype; priority bits stay.
-func (p *packet) l2(w way) []byte {
-	out := append(append([]byte{}, w.hop.DMAC[:]...), w.hop.SMAC[:]...)
-	if w.egress.VID != 0 {
-		out = binary.BigEndian.AppendUint16(out, testkit.EtherType8021Q)
-		out = binary.BigEndian.AppendUint16(out, p.tci&0xf000|w.egress.VID)
-	}
-	return out
+	return frame
 }
 
 // outerSource has bits of the hash where the configured prefix leaves them open,
@@ -68,46 +66,18 @@ func (m *Model) outerSource(b *dataplane.Backend, hash uint32) netip.Addr {
 	return source
 }
 
-// outerIP is an ethertype and an IP header: TOS as inside, TTL 64, not to be
-// fragmented, no ID.
-func outerIP(p *packet, source, to netip.Addr, protocol byte, length int, hash uint32) []byte {
-	tos := p.frame[p.at+1]
-	if p.ipv6 {
-		tos = byte(p.word(p.at) >> 4)
+// sumUp writes the outer UDP checksum behind an IPv6 header.
+func (p *packet) sumUp(outer []byte, whole bool) {
+	source, to, udp := netip.AddrFrom16([16]byte(outer[8:24])), netip.AddrFrom16([16]byte(outer[24:40])), outer[40:]
+	summed := udp
+	if !whole {
+		summed = append(slices.Clone(udp[:8]), p.sumsUpTo()...)
 	}
-	addresses := append(source.AsSlice(), to.AsSlice()...)
-	if to.Is6() {
-		h := []byte{0x86, 0xdd}
-		h = binary.BigEndian.AppendUint32(h, 6<<28|uint32(tos)<<20|hash&0xfffff)
-		h = binary.BigEndian.AppendUint16(h, uint16(length))
-		return append(append(h, protocol, 64), addresses...)
+	sum := testkit.Checksum(append(testkit.PseudoHeader(source, to, len(udp), testkit.ProtoUDP), summed...))
+	if sum == 0 {
+		sum = 0xffff
 	}
-	h := binary.BigEndian.AppendUint16([]byte{0x45, tos}, uint16(20+length))
-	h = append(append(h, 0, 0, 0x40, 0, 64, protocol, 0, 0), addresses...)
-	binary.BigEndian.PutUint16(h[10:], testkit.Checksum(h))
-	return append([]byte{0x08, 0x00}, h...)
-}
-
-// udp is variant 1 of GUE: the packet directly behind UDP. The checksum is left
-// out over IPv4.
-func (m *Model) udp(p *packet, source, to netip.Addr, packet []byte, hash uint32, whole bool) []byte {
-	u := binary.BigEndian.AppendUint16(nil, uint16(0xc000|hash&0x3fff))
-	u = binary.BigEndian.AppendUint16(u, uint16(m.State.Balance.GUEPort))
-	u = binary.BigEndian.AppendUint16(u, uint16(8+len(packet)))
-	u = append(u, 0, 0)
-	if to.Is6() {
-		summed := packet
-		if !whole {
-			summed = p.sumsUpTo()
-		}
-		pseudo := pseudoHeader(source, to, 8+len(packet), testkit.ProtoUDP)
-		sum := testkit.Checksum(append(append(pseudo, u...), summed...))
-		if sum == 0 {
-			sum = 0xffff
-		}
-		binary.BigEndian.PutUint16(u[6:], sum)
-	}
-	return append(u, packet...)
+	binary.BigEndian.PutUint16(udp[6:], sum)
 }
 
 // summedWhole: no checksum in the packet says what it sums up to.
@@ -126,18 +96,10 @@ func (p *packet) sumsUpTo() []byte {
 	if !p.ipv6 && p.protocol == testkit.ProtoICMP {
 		return nil
 	}
-	above := testkit.Checksum(pseudoHeader(p.src, p.dst, p.length-p.headerLength(), p.protocol))
+	above := testkit.Checksum(testkit.PseudoHeader(p.src, p.dst, p.length-p.headerLength(), p.protocol))
 	var header []byte
 	if p.ipv6 {
 		header = append(header, p.frame[p.at:p.at+40]...)
 	}
 	return binary.BigEndian.AppendUint16(header, above)
-}
-
-// pseudoHeader is that of RFC 8200, section 8.1; one over RFC 9293's sums up to
-// the same.
-func pseudoHeader(source, to netip.Addr, length int, protocol uint8) []byte {
-	h := append(source.AsSlice(), to.AsSlice()...)
-	h = binary.BigEndian.AppendUint32(h, uint32(length))
-	return append(h, 0, 0, 0, protocol)
 }

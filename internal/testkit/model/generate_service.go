@@ -153,8 +153,8 @@ func genPortsOf(r *rand.Rand, f *testkit.Frame, s dataplane.Service) {
 		f.Protocol(uint8(s.Protocol)) // without its header
 	case (s.Protocol == dataplane.TCP) != chance(r, 5):
 		f.TCP(source, destination, uint8(r.IntN(64))|pick(r, 0, uint8(testkit.SYN)))
-	case chance(r, 15): // with any checksum, or none
-		f.Ports(testkit.ProtoUDP, source, destination)
+	case chance(r, 15):
+		f.UDP(source, destination).NoChecksum()
 	default:
 		f.UDP(source, destination)
 	}

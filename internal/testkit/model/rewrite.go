@@ -24,21 +24,21 @@ func (m *Model) rewrite(p *packet) []byte {
 	return out
 }
 
+// start is the Ethernet header to the next hop. PCP and DEI stay.
+func (p *packet) start() *testkit.Frame {
+	f := testkit.NewFrame(p.hop.DMAC, p.hop.SMAC)
+	if p.egress.VID != 0 {
+		f.Tag(p.tci&0xf000 | p.egress.VID)
+	}
+	return f
+}
+
 // routed is the frame, one hop on.
 func (m *Model) routed(p *packet) []byte {
-	var out []byte
-	out = append(out, p.hop.DMAC[:]...)
-	out = append(out, p.hop.SMAC[:]...)
-	tagged := p.egress.VID != 0
-	if tagged {
-		out = binary.BigEndian.AppendUint16(out, testkit.EtherType8021Q)
-		out = binary.BigEndian.AppendUint16(out, p.tci&0xf000|p.egress.VID) // PCP and DEI stay
-	}
-	out = append(out, p.frame[p.at-2:p.at]...) // ethertype
-	header := len(out)
-	out = append(out, p.frame[p.at:]...)
+	out := p.start().EtherType(p.word(p.at - 2)).Data(p.frame[p.at:]...).Bytes()
+	header := len(out) - len(p.frame) + p.at
 	hop(out[header:header+p.length], p.ipv6)
-	return resize(out, header+p.length, p.tagged, tagged)
+	return resize(out, header+p.length, p.tagged, p.egress.VID != 0)
 }
 
 // resize cuts what follows the packet, but not below the minimum: of the frame

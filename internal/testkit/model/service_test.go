@@ -95,7 +95,7 @@ func TestOuterChecksum(t *testing.T) {
 	for name, frame := range map[string]*testkit.Frame{
 		"TCP":                toVIP4().TCP(7, 80, testkit.ACK).Payload(101),
 		"UDP":                toVIP4().UDP(7, 80).Payload(32),
-		"without a checksum": toVIP4().Ports(testkit.ProtoUDP, 7, 80).Payload(33),
+		"without a checksum": toVIP4().UDP(7, 80).NoChecksum().Payload(33),
 		"ICMP": toVIP4().ICMP(3, 1).
 			Data(to0().IPv4(vip4, "10.1.0.5").TCP(80, 7, testkit.ACK).Bytes()[14:]...),
 		"fragment":     toVIP4().Fragment(8).Protocol(testkit.ProtoUDP).Payload(25),
@@ -119,7 +119,7 @@ func TestOuterChecksum(t *testing.T) {
 			}
 			outer := got.Out[14:]
 			udp := outer[40:]
-			pseudo := pseudoHeader(netip.AddrFrom16([16]byte(outer[8:24])), netip.AddrFrom16([16]byte(outer[24:40])), len(udp), testkit.ProtoUDP)
+			pseudo := testkit.PseudoHeader(netip.AddrFrom16([16]byte(outer[8:24])), netip.AddrFrom16([16]byte(outer[24:40])), len(udp), testkit.ProtoUDP)
 			if sum := testkit.Checksum(append(pseudo, udp...)); sum != 0 || udp[6] == 0 && udp[7] == 0 {
 				t.Errorf("the outer checksum is off by %04x in %x", sum, got.Out)
 			}
