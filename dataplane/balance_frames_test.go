@@ -3,6 +3,7 @@
 package dataplane
 
 import (
+	"bytes"
 	"encoding/binary"
 	"net/netip"
 
@@ -22,6 +23,14 @@ type sent struct {
 	port      uint16 // outer source port
 }
 
+// addressesOf are the source and the destination of a packet.
+func addressesOf(etherType uint16, packet []byte) (source, destination netip.Addr) {
+	if etherType == testkit.EtherTypeIPv4 {
+		return netip.AddrFrom4([4]byte(packet[12:])), netip.AddrFrom4([4]byte(packet[16:]))
+	}
+	return netip.AddrFrom16([16]byte(packet[8:])), netip.AddrFrom16([16]byte(packet[24:]))
+}
+
 // l2Of takes an Ethernet frame apart.
 func l2Of(f []byte) (tci uint16, etherType uint16, packet []byte) {
 	etherType, packet = binary.BigEndian.Uint16(f[12:]), f[14:]
@@ -36,22 +45,30 @@ func l2Of(f []byte) (tci uint16, etherType uint16, packet []byte) {
 
 func (s sent) Bytes() []byte {
 	tci, etherType, packet := l2Of(s.in.Bytes())
-	packet = append([]byte{}, packet...)
-	if s.mode == L2 {
-		packet = aged(etherType, packet)
-	} else {
-		etherType, packet = s.encapsulated(etherType, packet)
-	}
-	return append(s.l2(tci, etherType), packet...)
-}
-
-func (s sent) l2(tci, etherType uint16) []byte {
-	out := append(append([]byte{}, s.dmac[:]...), s.smac[:]...)
+	out := testkit.NewFrame(s.dmac, s.smac)
 	if s.vid != 0 {
-		out = binary.BigEndian.AppendUint16(out, testkit.EtherType8021Q)
-		out = binary.BigEndian.AppendUint16(out, tci&0xf000|s.vid)
+		out.Tag(tci&0xf000 | s.vid)
 	}
-	return binary.BigEndian.AppendUint16(out, etherType)
+	if s.mode == L2 {
+		return out.EtherType(etherType).Data(aged(etherType, bytes.Clone(packet))...).Bytes()
+	}
+	from, to := netip.MustParseAddr(s.from), netip.MustParseAddr(s.to)
+	out.IP(from, to).FlowLabel(s.flowLabel)
+	if to.Is4() {
+		out.Fragment(0x4000)
+	}
+	if etherType == testkit.EtherTypeIPv6 {
+		out.Protocol(41).TOS(byte(binary.BigEndian.Uint16(packet) >> 4))
+	} else {
+		out.Protocol(4).TOS(packet[1])
+	}
+	if s.mode == GUE {
+		out.UDP(s.port, 6080)
+		if to.Is4() {
+			out.NoChecksum()
+		}
+	}
+	return out.Data(packet...).Bytes()
 }
 
 // aged is the packet with a TTL one lower.
@@ -66,86 +83,25 @@ func aged(etherType uint16, p []byte) []byte {
 	return p
 }
 
-func (s sent) encapsulated(etherType uint16, inner []byte) (uint16, []byte) {
-	from, to := netip.MustParseAddr(s.from), netip.MustParseAddr(s.to)
-	protocol, tos := byte(4), inner[1]
-	if etherType == testkit.EtherTypeIPv6 {
-		protocol, tos = 41, byte(binary.BigEndian.Uint16(inner)>>4)
-	}
-	if s.mode == GUE {
-		protocol, inner = 17, s.udp(from, to, inner)
-	}
-	if to.Is4() {
-		h := binary.BigEndian.AppendUint16([]byte{0x45, tos}, uint16(20+len(inner)))
-		h = append(h, 0, 0, 0x40, 0, 64, protocol, 0, 0)
-		h = append(append(h, from.AsSlice()...), to.AsSlice()...)
-		binary.BigEndian.PutUint16(h[10:], testkit.Checksum(h))
-		return testkit.EtherTypeIPv4, append(h, inner...)
-	}
-	h := binary.BigEndian.AppendUint32(nil, 6<<28|uint32(tos)<<20|s.flowLabel)
-	h = binary.BigEndian.AppendUint16(h, uint16(len(inner)))
-	h = append(h, protocol, 64)
-	return testkit.EtherTypeIPv6, append(append(append(h, from.AsSlice()...), to.AsSlice()...), inner...)
-}
-
-// udp has a checksum over IPv6 only.
-func (s sent) udp(from, to netip.Addr, payload []byte) []byte {
-	u := binary.BigEndian.AppendUint16(nil, s.port)
-	u = binary.BigEndian.AppendUint16(u, 6080)
-	u = binary.BigEndian.AppendUint16(u, uint16(8+len(payload)))
-	u = append(append(u, 0, 0), payload...)
-	if to.Is4() {
-		return u
-	}
-	pseudo := append(append([]byte{}, from.AsSlice()...), to.AsSlice()...)
-	pseudo = binary.BigEndian.AppendUint32(pseudo, uint32(len(u)))
-	sum := testkit.Checksum(append(append(pseudo, 0, 0, 0, 17), u...))
-	if sum == 0 {
-		sum = 0xffff
-	}
-	binary.BigEndian.PutUint16(u[6:], sum)
-	return u
-}
-
 // tooBig is the answer to a frame that is too big for its backend.
 type tooBig struct {
 	in  frame
-	mtu uint16
+	mtu int
 }
 
 func (a tooBig) Bytes() []byte {
 	f := a.in.Bytes()
-	out := append(append(append([]byte{}, f[6:12]...), f[:6]...), f[12:14]...)
-	_, etherType, packet := l2Of(f)
+	tci, etherType, packet := l2Of(f)
+	out := testkit.NewFrame([6]byte(f[6:12]), [6]byte(f[:6]))
 	if binary.BigEndian.Uint16(f[12:]) == testkit.EtherType8021Q {
-		out = append(out, f[14:18]...)
+		out.Tag(tci)
 	}
+	from, to := addressesOf(etherType, packet)
+	out.IP(to, from).TOS(0xc0)
 	if etherType == testkit.EtherTypeIPv4 {
-		return append(out, a.icmp4(packet)...)
+		return out.ICMP(3, 4).MTU(a.mtu).Data(packet[:28]...).Bytes()
 	}
-	return append(out, a.icmp6(packet)...)
-}
-
-func (a tooBig) icmp4(packet []byte) []byte {
-	icmp := binary.BigEndian.AppendUint16([]byte{3, 4, 0, 0, 0, 0}, a.mtu)
-	icmp = append(icmp, packet[:28]...)
-	binary.BigEndian.PutUint16(icmp[2:], testkit.Checksum(icmp))
-	h := binary.BigEndian.AppendUint16([]byte{0x45, 0xc0}, uint16(20+len(icmp)))
-	h = append(h, 0, 0, 0, 0, 64, 1, 0, 0)
-	h = append(append(h, packet[16:20]...), packet[12:16]...)
-	binary.BigEndian.PutUint16(h[10:], testkit.Checksum(h))
-	return append(h, icmp...)
-}
-
-func (a tooBig) icmp6(packet []byte) []byte {
-	icmp := binary.BigEndian.AppendUint32([]byte{2, 0, 0, 0}, uint32(a.mtu))
-	icmp = append(icmp, packet[:1232]...)
-	addresses := append(append([]byte{}, packet[24:40]...), packet[8:24]...)
-	pseudo := binary.BigEndian.AppendUint32(append([]byte{}, addresses...), uint32(len(icmp)))
-	pseudo = append(append(pseudo, 0, 0, 0, 58), icmp...)
-	binary.BigEndian.PutUint16(icmp[2:], testkit.Checksum(pseudo))
-	h := binary.BigEndian.AppendUint16([]byte{0x6c, 0, 0, 0}, uint16(len(icmp)))
-	return append(append(append(h, 58, 64), addresses...), icmp...)
+	return out.ICMP(2, 0).MTU(a.mtu).Data(packet[:1232]...).Bytes()
 }
 
 // hashOf is the hash of a frame's flow, and hashOfSource that of one with
