@@ -61,6 +61,9 @@ func (b *bench) balancePrograms(ctx context.Context) (harness.Costs, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := all.primeAlways(b); err != nil {
+		return nil, err
+	}
 	var runs []programRun
 	for _, f := range families {
 		for _, list := range []func(*bench, family) ([]programRun, error){

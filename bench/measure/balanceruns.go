@@ -4,6 +4,7 @@ package measure
 
 import (
 	"net/netip"
+	"slices"
 
 	"clearway/dataplane"
 )
@@ -34,33 +35,30 @@ func (all *balancers) knownFlows(b *bench, f family) (runs []programRun, err err
 	for _, flows := range []struct {
 		name string
 		n    int
-		// always is among how many the flows are where all are tracked; Clearway has
-		// one LRU for both families. 0: there is no room.
-		always int
 	}{
-		{oneFlow, 1, 1},
-		{some, someFlows, someFlows},
-		{many, manyFlows, crowded / 2},
-		{most, mostFlows, 0},
+		{oneFlow, 1}, {some, someFlows}, {many, manyFlows}, {most, mostFlows},
 	} {
-		clients := all.clients[:flows.n]
-		some, err := all.steady(b, f, f.to(flows.name), clients)
+		name, clients := f.to(flows.name), all.clients[:flows.n]
+		some, err := all.steady(b, f, name, clients)
 		if err != nil {
 			return nil, err
 		}
-		run, err := all.tracking(b, f, f.to(flows.name)+never, clients, dataplane.TrackNever, flows.n)
-		if err != nil {
-			return nil, err
+		runs = append(runs, some...)
+		for _, t := range []struct {
+			name string
+			how  dataplane.Tracking
+		}{
+			{never, dataplane.TrackNever}, {always, dataplane.TrackAlways},
+		} {
+			if t.how == dataplane.TrackAlways && flows.n > alwaysKnown {
+				continue // there is no room
+			}
+			feed, err := clientTraffic{f.service(t.how), clients, flagACK}.feedFor(b, all.lab)
+			if err != nil {
+				return nil, err
+			}
+			runs = append(runs, programRun{name + t.name, feed, all.with.decide, balances, all.with.counts(dataplane.Balanced)})
 		}
-		runs = append(append(runs, some...), run)
-		if flows.always == 0 {
-			continue
-		}
-		run, err = all.tracking(b, f, f.to(flows.name)+always, clients, dataplane.TrackAlways, flows.always)
-		if err != nil {
-			return nil, err
-		}
-		runs = append(runs, run)
 	}
 	return runs, nil
 }
@@ -103,17 +101,35 @@ func (all *balancers) knowing(b *bench, f family, t clientTraffic, among int) (*
 	return c, t.prime(all.lab, b.CPU, b.random, c.program(f), among)
 }
 
-// tracking is traffic to a service that tracks otherwise, and was sent it before.
-func (all *balancers) tracking(b *bench, f family, name string, clients []client, how dataplane.Tracking, among int) (programRun, error) {
-	traffic := clientTraffic{f.service(how), clients, flagACK}
-	feed, err := traffic.feedFor(b, all.lab)
-	if err != nil {
-		return programRun{}, err
+// alwaysKnown is how many flows of each family Clearway knows where it tracks
+// always: it has one LRU for both.
+const alwaysKnown = crowded / 2
+
+// primeAlways makes the first clients known to the services that track always, in
+// no order, and the families in turns: what came later is found sooner.
+func (all *balancers) primeAlways(b *bench) error {
+	const turns = 64
+	clients := slices.Clone(all.clients[:alwaysKnown])
+	b.random.Shuffle(len(clients), func(i, j int) { clients[i], clients[j] = clients[j], clients[i] })
+	var feeds []*feed
+	for _, f := range families {
+		feed, err := clientTraffic{f.service(dataplane.TrackAlways), clients, flagACK}.feedFor(b, all.lab)
+		if err == nil {
+			err = feed.to(all.with.decide)
+		}
+		if err != nil {
+			return err
+		}
+		feeds = append(feeds, feed)
 	}
-	if err := traffic.prime(all.lab, b.CPU, b.random, all.with.decide, among); err != nil {
-		return programRun{}, err
+	for range turns {
+		for _, f := range feeds {
+			if _, _, _, err := f.run(len(clients)/turns, nil); err != nil {
+				return err
+			}
+		}
 	}
-	return programRun{name, feed, all.with.decide, balances, all.with.counts(dataplane.Balanced)}, nil
+	return nil
 }
 
 // newFlows is a SYN of a client that was never seen, again and again.
