@@ -10,20 +10,41 @@ import (
 	"testing"
 )
 
+// refusal is a change of a state that is then refused, with a text.
+type refusal struct {
+	name   string
+	change func(s *State)
+	want   string
+}
+
+// checkRefused makes each change of a state that is accepted without.
+func checkRefused(t *testing.T, base State, rows []refusal) {
+	t.Helper()
+	base.Limits = base.Limits.withDefaults()
+	if err := base.check(); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			s := base
+			s.Services, s.Punt = slices.Clone(s.Services), slices.Clone(s.Punt)
+			for i := range s.Services {
+				s.Services[i].Backends = slices.Clone(s.Services[i].Backends)
+			}
+			row.change(&s)
+			if err := s.check(); err == nil || !strings.Contains(err.Error(), row.want) {
+				t.Errorf("%v, want %q in it", err, row.want)
+			}
+		})
+	}
+}
+
 func TestServicesThatAreRefused(t *testing.T) {
 	base := State{Services: []Service{
 		aService("web", "203.0.113.10", []uint16{80, 443}, "10.2.0.11", "10.2.0.12"),
 		aService("rest", "203.0.113.10", nil, "10.2.0.11"),
 	}}
-	base.Limits = base.Limits.withDefaults()
-	if err := base.check(); err != nil {
-		t.Fatal(err)
-	}
-	for _, row := range []struct {
-		name   string
-		change func(s *State)
-		want   string
-	}{
+	checkRefused(t, base, []refusal{
 		{"name twice", func(s *State) { s.Services[1].Name = "web" }, "service web: there are two of this name"},
 		{"no name", func(s *State) { s.Services[0].Name = "" }, `service "": its name has 0 bytes`},
 		{"long name", func(s *State) { s.Services[0].Name = strings.Repeat("x", 64) }, "64 bytes"},
@@ -54,19 +75,7 @@ func TestServicesThatAreRefused(t *testing.T) {
 		{"outer source", func(s *State) { s.Balance.Source4 = netip.MustParsePrefix("100::/96") }, "source4"},
 		{"services", func(s *State) { s.Limits.Services = 1 }, "limits.services is 1, but 2 are needed: raise it"},
 		{"backends", func(s *State) { s.Limits.Backends = 2 }, "limits.backends is 2, but 3 are needed: raise it"},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			s := base
-			s.Services = slices.Clone(s.Services)
-			for i := range s.Services {
-				s.Services[i].Backends = slices.Clone(s.Services[i].Backends)
-			}
-			row.change(&s)
-			if err := s.check(); err == nil || !strings.Contains(err.Error(), row.want) {
-				t.Errorf("%v, want %q in it", err, row.want)
-			}
-		})
-	}
+	})
 }
 
 // Room in the maps is for twice the backends, so that all can be replaced at once;

@@ -34,15 +34,7 @@ func TestPuntRulesThatAreRefused(t *testing.T) {
 		Services: []Service{aService("web", "203.0.113.10", []uint16{80, 443}, "10.2.0.11"), aService("rest", "203.0.113.10", nil, "10.2.0.11")},
 		Punt:     []PuntRule{puntRuleOf("dns", UDP, "203.0.113.10", 53), puntRuleOf("ssh", TCP, "203.0.113.10", 22), puntRuleOf("all", UDP, "203.0.113.10", 0)},
 	}
-	base.Limits = base.Limits.withDefaults()
-	if err := base.check(); err != nil {
-		t.Fatal(err)
-	}
-	for _, row := range []struct {
-		name   string
-		change func(s *State)
-		want   string
-	}{
+	checkRefused(t, base, []refusal{
 		{"name twice", func(s *State) { s.Punt[1].Name = "dns" }, "punt rule dns: there are two of this name"},
 		{"no name", func(s *State) { s.Punt[0].Name = "" }, `punt rule "": its name has 0 bytes, it must have 1 to 63`},
 		{"long name", func(s *State) { s.Punt[0].Name = strings.Repeat("x", 64) }, "64 bytes"},
@@ -55,16 +47,7 @@ func TestPuntRulesThatAreRefused(t *testing.T) {
 		{"a service's port", func(s *State) { s.Punt[1].Port = 443 }, "punt rule ssh: 203.0.113.10 tcp port 443 is that of service web already"},
 		{"a service's any port", func(s *State) { s.Punt[1].Port = 0 }, "punt rule ssh: it takes 203.0.113.10 tcp any port, of which port 80 is that of service web: name the ports of the rule"},
 		{"any port twice, of a service", func(s *State) { s.Services, s.Punt[1].Port = s.Services[1:], 0 }, "punt rule ssh: 203.0.113.10 tcp any port is that of service rest already"},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			s := base
-			s.Services, s.Punt = slices.Clone(s.Services), slices.Clone(s.Punt)
-			row.change(&s)
-			if err := s.check(); err == nil || !strings.Contains(err.Error(), row.want) {
-				t.Errorf("%v, want %q in it", err, row.want)
-			}
-		})
-	}
+	})
 }
 
 // TestPuntRules: the maps are as each state says, alone, beside services, and

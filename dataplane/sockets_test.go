@@ -98,6 +98,16 @@ func (r *puntRouter) register(port string, queue, fd int) (err error) {
 	return err
 }
 
+// listen opens a socket on a queue of a port, and registers it.
+func (r *puntRouter) listen(port string, queue int) *testSocket {
+	r.t.Helper()
+	s := openSocket(r.t, r.Host("router"), port, queue)
+	if err := r.register(port, queue, s.FD()); err != nil {
+		r.t.Fatal(err)
+	}
+	return s
+}
+
 func (r *puntRouter) checkSockets(when string, want ...Socket) {
 	r.t.Helper()
 	got, err := r.dp.Sockets()
@@ -136,10 +146,7 @@ func TestSockets(t *testing.T) {
 			r := newPuntRouter(t, mode)
 			r.toLinux("before", 5)
 			r.checkSockets("before")
-			s := openSocket(t, r.Host("router"), "eth0", 0)
-			if err := r.register("eth0", 0, s.FD()); err != nil {
-				t.Fatal(err)
-			}
+			s := r.listen("eth0", 0)
 			here := Socket{"eth0", 0}
 			r.checkSockets("registered", here)
 			r.toSocket("registered", s, 100)
@@ -175,10 +182,7 @@ func TestSockets(t *testing.T) {
 			r.toLinux("closed", 5)
 			r.checkAccounts(125, 10)
 
-			another := openSocket(t, r.Host("router"), "eth0", 0)
-			if err := r.register("eth0", 0, another.FD()); err != nil {
-				t.Fatal(err)
-			}
+			another := r.listen("eth0", 0)
 			r.toSocket("another", another, 5)
 			r.checkAlone()
 		})
@@ -188,10 +192,7 @@ func TestSockets(t *testing.T) {
 // TestSocketsLoseNothing: new generations come while packets do.
 func TestSocketsLoseNothing(t *testing.T) {
 	r := newPuntRouter(t, Native)
-	s := openSocket(t, r.Host("router"), "eth0", 0)
-	if err := r.register("eth0", 0, s.FD()); err != nil {
-		t.Fatal(err)
-	}
+	s := r.listen("eth0", 0)
 	const packets = 3000
 	frame := r.frame()
 	done := make(chan error, 1)
@@ -205,17 +206,17 @@ func TestSocketsLoseNothing(t *testing.T) {
 		}
 		done <- nil
 	}()
-	got := make(chan int)
+	got := make(chan int, 1)
 	go func() {
 		n := 0
+		defer func() { got <- n }() // next may end this goroutine
 		for n < packets {
 			frames := s.next(t, 5*time.Second)
 			if len(frames) == 0 {
-				break
+				return
 			}
 			n += len(frames)
 		}
-		got <- n
 	}()
 	generations := 0
 	for sending := true; sending; generations++ {
@@ -275,10 +276,7 @@ func TestSocketThatIsFull(t *testing.T) {
 // when the socket is registered again.
 func TestSocketOfAnotherSize(t *testing.T) {
 	r := newPuntRouter(t, Native)
-	s := openSocket(t, r.Host("router"), "eth0", 0)
-	if err := r.register("eth0", 0, s.FD()); err != nil {
-		t.Fatal(err)
-	}
+	s := r.listen("eth0", 0)
 	next := r.state
 	next.Limits.Interfaces = 5
 	r.apply(next)
@@ -294,10 +292,7 @@ func TestSocketOfAnotherSize(t *testing.T) {
 // where the port is attached anew on the same one.
 func TestSocketsOfADevice(t *testing.T) {
 	r := newPuntRouter(t, Native)
-	s := openSocket(t, r.Host("router"), "eth0", 0)
-	if err := r.register("eth0", 0, s.FD()); err != nil {
-		t.Fatal(err)
-	}
+	s := r.listen("eth0", 0)
 	next := r.state
 	next.Ports = slices.Clone(next.Ports)
 	next.Ports[0].Mode = Generic
@@ -307,10 +302,7 @@ func TestSocketsOfADevice(t *testing.T) {
 
 	bridged := r.withBridge(Generic)
 	r.apply(bridged)
-	of := openSocket(t, r.Host("router"), "br9", 0)
-	if err := r.register("br9", 0, of.FD()); err != nil {
-		t.Fatal(err)
-	}
+	r.listen("br9", 0)
 	r.checkSockets("two", Socket{"eth0", 0}, Socket{"br9", 0})
 	if err := r.Host("router").DeleteDevice("br9"); err != nil {
 		t.Fatal(err)
@@ -335,10 +327,7 @@ func TestQueues(t *testing.T) {
 		t.Fatalf("no port comes after eth0 among %v", slots)
 	}
 	for _, at := range []Socket{{"eth0", 0}, {"eth0", PuntQueues - 1}, {r.state.Ports[next].Name, 0}} {
-		s := openSocket(t, r.Host("router"), at.Port, at.Queue)
-		if err := r.register(at.Port, at.Queue, s.FD()); err != nil {
-			t.Fatal(err)
-		}
+		r.listen(at.Port, at.Queue)
 	}
 	frame := r.frame()
 	for queue, want := range map[uint32]string{0: "redirect", 1: "pass", PuntQueues - 1: "redirect", PuntQueues: "pass", PuntQueues + 1: "pass"} {
