@@ -108,7 +108,7 @@ const alwaysKnown = crowded / 2
 // primeAlways makes the first clients known to the services that track always, in
 // no order, and the families in turns: what came later is found sooner.
 func (all *balancers) primeAlways(b *bench) error {
-	const turns = 64
+	const turns = 64 // a divisor of their number
 	clients := slices.Clone(all.clients[:alwaysKnown])
 	b.random.Shuffle(len(clients), func(i, j int) { clients[i], clients[j] = clients[j], clients[i] })
 	var feeds []*feed
