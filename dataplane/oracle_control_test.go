@@ -17,27 +17,25 @@ func (o *oracle) pass(by time.Duration) {
 	if o.former != nil {
 		return
 	}
-	before := o.tables()
 	o.tick(0)
 	o.clock = tracking.Clock{Seconds: uint32(o.now / time.Second), Refresh: uint32(tracking.FlowIdle / 8 / time.Second)}
-	for _, s := range o.shadows {
+	for _, s := range o.subjects {
 		if s.due(o.now) {
-			s.arrange(o.seed, o.resizeNow, o.now)
-			o.follow(s, before[s])
+			o.arrange(s)
 		}
 	}
 	if o.now-o.swept >= 30*time.Second {
 		o.swept = o.now
-		for _, s := range o.shadows {
+		for _, s := range o.subjects {
 			s.sweep(o.clock, uint32(o.started/time.Second))
 		}
 		o.compareTables()
 	}
 	died := false
-	for _, s := range o.shadows {
-		for _, v := range o.servers[s] {
+	for _, s := range o.subjects {
+		for _, v := range s.servers {
 			if v.down && !v.dead && o.now >= v.diesAt {
-				o.logf(nil, "%v is dead", v.address)
+				o.logf(nil, "%v is dead", v)
 				v.to(func() { v.dead = true })
 				died = true
 			}
@@ -48,21 +46,21 @@ func (o *oracle) pass(by time.Duration) {
 	}
 }
 
-func (o *oracle) tables() map[*shadow]shadow {
-	all := map[*shadow]shadow{}
-	for _, s := range o.shadows {
-		all[s] = *s
-	}
-	return all
+// arrange brings a service's table up to date, and notes what that does to what is
+// promised.
+func (o *oracle) arrange(s *subject) {
+	before := *s.shadow
+	s.arrange(o.seed, o.resizeNow, o.now)
+	o.follow(s, before)
 }
 
 // apply brings the router to what is configured. Packets come in the middle of
 // it, too: when backends have their flags, and tables don't have their slots.
 func (o *oracle) apply() {
-	state, before := o.config(), o.tables()
+	state := o.config()
 	flagged := false
 	flag := func() {
-		for i, s := range o.shadows {
+		for i, s := range o.subjects {
 			if !flagged {
 				s.flag(state.Services[i])
 			}
@@ -88,9 +86,8 @@ func (o *oracle) apply() {
 	if changes.Generation != generation {
 		o.clock.Seconds, o.clock.Refresh = uint32(o.now/time.Second), 450
 	}
-	for _, s := range o.shadows {
-		s.arrange(o.seed, o.resizeNow, o.now)
-		o.follow(s, before[s])
+	for _, s := range o.subjects {
+		o.arrange(s)
 	}
 	o.compareTables()
 }
@@ -121,7 +118,7 @@ func (o *oracle) restart(without int) {
 	o.open()
 	o.use()
 	o.started, o.swept = o.now, 0
-	for _, s := range o.shadows {
+	for _, s := range o.subjects {
 		s.adopt(o.now)
 	}
 }

@@ -2,9 +2,7 @@
 
 package dataplane
 
-import (
-	"time"
-)
+import "time"
 
 // event is something else than a change of services.
 func (o *oracle) event() {
@@ -32,65 +30,62 @@ func (o *oracle) change() {
 
 // takeOver has another process, or another generation of the same one, take over.
 func (o *oracle) takeOver() {
-	switch o.rng.IntN(3) {
-	case 0:
+	if o.rng.IntN(3) == 0 {
 		o.limits.Backends ^= 1
 		if o.limits.Flows >= 1000 {
 			o.limits.Flows = 4000 + o.rng.IntN(1000)
 		}
 		o.logf(nil, "limits change: a new generation, with room for %d flows", o.limits.Flows)
-	default:
-		without := []int{0, 0, 5, 90}[o.rng.IntN(4)]
-		o.logf(nil, "another process takes over after %d s", without)
-		o.restart(without)
+		return
 	}
+	without := []int{0, 0, 5, 90}[o.rng.IntN(4)]
+	o.logf(nil, "another process takes over after %d s", without)
+	o.restart(without)
 }
 
 // changeService changes a service or one of its backends.
 func (o *oracle) changeService() {
-	s := o.shadows[o.rng.IntN(len(o.shadows))]
-	v := o.servers[s][o.rng.IntN(backendsOfAService)]
+	s := o.subjects[o.rng.IntN(len(o.subjects))]
+	v := s.servers[o.rng.IntN(backendsOfAService)]
 	switch e := o.rng.IntN(20); {
 	case e <= 2:
 		v.to(func() { v.here = !v.here })
 		v.left = v.left || !v.here
-		o.logf(nil, "%v is configured: %t", v.address, v.here)
+		o.logf(nil, "%v is configured: %t", v, v.here)
 	case e <= 5:
 		v.drains = !v.drains
-		o.logf(nil, "%v drains: %t", v.address, v.drains)
+		o.logf(nil, "%v drains: %t", v, v.drains)
 	case e == 6:
 		v.weight = uint16(o.rng.IntN(4))
-		o.logf(nil, "%v weighs %d", v.address, v.weight)
+		o.logf(nil, "%v weighs %d", v, v.weight)
 	case e == 7:
 		v.to(func() { v.disabled = !v.disabled })
-		o.logf(nil, "%v is disabled: %t", v.address, v.disabled)
+		o.logf(nil, "%v is disabled: %t", v, v.disabled)
 	case e <= 15 && !v.down:
 		v.down, v.diesAt = true, o.now+time.Duration(o.rng.IntN(40))*time.Second
 		if o.rng.IntN(4) == 0 {
 			v.diesAt = o.now
 			v.to(func() { v.dead = true })
 		}
-		o.logf(nil, "%v is down, dead: %t", v.address, v.dead)
+		o.logf(nil, "%v is down, dead: %t", v, v.dead)
 	case e <= 15:
-		o.logf(nil, "%v is up, it was dead: %t", v.address, v.dead)
+		o.logf(nil, "%v is up, it was dead: %t", v, v.dead)
 		v.down, v.dead = false, false
 	default:
-		t := o.templates[s]
-		t.TableSize = oracleSizes[o.rng.IntN(len(oracleSizes))]
+		s.template.TableSize = oracleSizes[o.rng.IntN(len(oracleSizes))]
 		o.resizeNow = o.rng.IntN(4) == 0
-		o.templates[s] = t
-		o.logf(nil, "%s is to have %d slots, now: %t", s.name, t.TableSize, o.resizeNow)
+		o.logf(nil, "%s is to have %d slots, now: %t", s.name, s.template.TableSize, o.resizeNow)
 	}
 }
 
 // flood has packets of flows arrive that aren't there.
 func (o *oracle) flood() {
-	s := o.shadows[o.rng.IntN(len(o.shadows))]
+	s := o.subjects[o.rng.IntN(len(o.subjects))]
 	x := []shot{shotSYN, shotData, shotRST, shotError}[o.rng.IntN(4)]
 	o.logf(nil, "a flood of %s to %s", x.name, s.name)
 	for range 100 {
-		if f := o.newFlow(s); !o.inUse[s][f] {
-			o.send(&conn{shadow: s, flow: f}, x)
+		if f := o.newFlow(s); !s.inUse[f] {
+			o.send(&conn{subject: s, flow: f}, x)
 		}
 	}
 }

@@ -4,7 +4,6 @@ package dataplane
 
 import (
 	"fmt"
-	"net/netip"
 	"time"
 
 	"clearway/internal/testkit"
@@ -19,8 +18,8 @@ type moment struct {
 
 // conn is a flow as somebody sees it who knows everything.
 type conn struct {
-	shadow *shadow
-	flow   flowID
+	subject *subject
+	flow    flowID
 
 	home      *server // nil: nothing is promised
 	life      int     // of home
@@ -89,13 +88,11 @@ func aboutFlow(s Service, f flowID, to [6]byte) []byte {
 		reply.TCP(f.dport, f.sport, testkit.ACK)
 	}
 	_, _, quoted := l2Of(reply.Bytes())
-	kind, code := uint8(3), uint8(1)
+	out := testkit.NewFrame(to, hostMAC(10)).IP(f.source, s.Address).ICMP(3, 1)
 	if s.Address.Is6() {
-		kind, code = 1, 0
+		out.ICMP(1, 0)
 	}
-	frame := testkit.NewFrame(to, hostMAC(10)).IP(f.source, s.Address).ICMP(kind, code).Payload(len(quoted)).Bytes()
-	copy(frame[len(frame)-len(quoted):], quoted)
-	return frame
+	return out.Data(quoted...).Bytes()
 }
 
 // wire is how a flow is keyed in the maps.
@@ -109,19 +106,13 @@ func (f flowID) wire(id uint32, affinity Affinity) pipelineFlowKey {
 
 // reached tells which backend a frame that leaves is for: by its MAC address, and
 // by its outer header where it has one.
-func (o *oracle) reached(s Service, frame []byte) (netip.Addr, error) {
-	to, known := o.macs[MAC(frame[:6])]
-	if !known || s.Mode == L2 {
-		return to, nil
+func (o *oracle) reached(s Service, frame []byte) (*server, error) {
+	to := o.macs[MAC(frame[:6])]
+	if to == nil {
+		return nil, fmt.Errorf("sent to %v, the MAC address of no backend", MAC(frame[:6]))
 	}
 	_, etherType, packet := l2Of(frame)
-	outer := netip.Addr{}
-	if etherType == testkit.EtherTypeIPv4 {
-		outer = netip.AddrFrom4([4]byte(packet[16:20]))
-	} else {
-		outer = netip.AddrFrom16([16]byte(packet[24:40]))
-	}
-	if outer != to {
+	if _, outer := addressesOf(etherType, packet); s.Mode != L2 && outer != to.address {
 		return to, fmt.Errorf("sent to %v with the MAC address of %v", outer, to)
 	}
 	return to, nil

@@ -34,20 +34,19 @@ func (p *promises) movedSince(slot int, since moment) bool {
 }
 
 // follow compares what the shadow's slots should have been and should be.
-func (o *oracle) follow(s *shadow, before shadow) {
-	p := o.promises[s]
-	now := o.moment()
+func (o *oracle) follow(s *subject, before shadow) {
+	p, now := &s.promises, o.moment()
 	switch {
 	case before.table == nil || s.table == nil:
 		p.moved = make([][]moment, len(s.owners))
 	case before.seed != s.seed || len(before.owners) != len(s.owners):
-		o.resizedTo(s, before, p, now)
+		o.resizedTo(s, before, now)
 	default:
 		if s.recordAt != 0 && before.recordAt == 0 {
 			p.record = now
 		}
 		if s.recordAt == 0 && before.recordAt != 0 { // the same again
-			o.resizedTo(s, before, p, now)
+			o.resizedTo(s, before, now)
 		}
 		for i := range s.owners {
 			if s.owners[i] != before.owners[i] {
@@ -59,22 +58,29 @@ func (o *oracle) follow(s *shadow, before shadow) {
 
 // resizedTo is called when another table took over: flows of which nothing was
 // heard since all are recorded may be lost. Those that are always recorded stay.
-func (o *oracle) resizedTo(s *shadow, before shadow, p *promises, now moment) {
+func (o *oracle) resizedTo(s *subject, before shadow, now moment) {
+	p := &s.promises
 	since := p.record
 	if before.recordAt == 0 {
 		since = now // at once
 	}
 	for _, c := range o.conns {
-		if c.shadow == s && s.config.Tracking == TrackChanged && c.heard.seq <= since.seq {
+		if c.subject == s && s.config.Tracking == TrackChanged && c.heard.seq <= since.seq {
 			c.loose = "not heard of while a change of size was prepared"
 		}
 	}
 	p.moved, p.changed, p.resized = make([][]moment, len(s.owners)), true, now
 }
 
+// slotMoved tells whether the slot of a flow changed its owner since it was heard of.
+func (c *conn) slotMoved() bool {
+	return c.subject.promises.movedSince(c.subject.slotOf(c.flow), c.heard)
+}
+
 // released tells why a flow need not stay where it is, "" if it must.
-func (o *oracle) released(c *conn, now moment) string {
-	p, s := o.promises[c.shadow], c.shadow
+func (c *conn) released(now moment) string {
+	s := c.subject
+	p := &s.promises
 	switch {
 	case c.home == nil:
 		return "it has no home"
@@ -88,7 +94,7 @@ func (o *oracle) released(c *conn, now moment) string {
 		return "silent for an hour"
 	case p.changed && !c.confirmed && c.starting && now.at-c.startedAt > tracking.HandshakeTime:
 		return "nothing followed its start"
-	case s.config.Tracking == TrackChanged && o.silentOver(c, now):
+	case s.config.Tracking == TrackChanged && c.silentOver(now):
 		return "silent for the time to settle"
 	}
 	return ""
@@ -96,10 +102,10 @@ func (o *oracle) released(c *conn, now moment) string {
 
 // silentOver tells whether the owner of a flow's slot changed since it was heard
 // of, so long ago that the slot may have settled.
-func (o *oracle) silentOver(c *conn, now moment) bool {
-	for _, m := range o.promises[c.shadow].moved[c.shadow.slotOf(c.flow)] {
+func (c *conn) silentOver(now moment) bool {
+	for _, m := range c.subject.promises.moved[c.subject.slotOf(c.flow)] {
 		if m.seq > c.heard.seq {
-			return now.at-m.at >= c.shadow.config.Settle
+			return now.at-m.at >= c.subject.config.Settle
 		}
 	}
 	return false
@@ -107,14 +113,14 @@ func (o *oracle) silentOver(c *conn, now moment) bool {
 
 // check says what is wrong with where a packet of a flow went.
 func (o *oracle) check(c *conn, a arrival) string {
-	takesNone := a.packet.Start && o.accepting(c.shadow) && !o.changing && (a.to == nil || !a.to.accepts())
+	takesNone := a.packet.Start && c.subject.accepting() && !o.changing && (a.to == nil || !a.to.accepts())
 	switch {
-	case c.shadow.table == nil:
+	case c.subject.table == nil:
 		c.home = nil
 		return ""
 	case takesNone:
 		return "a flow started on a backend that takes none"
-	case c.shadow.config.Tracking == TrackNever:
+	case c.subject.config.Tracking == TrackNever:
 		o.goWithTable(c, a)
 	case a.packet.Start:
 		return o.checkStart(c, a)
@@ -124,13 +130,13 @@ func (o *oracle) check(c *conn, a arrival) string {
 
 // goWithTable lets a flow go that isn't tracked, if its slot has moved.
 func (o *oracle) goWithTable(c *conn, a arrival) {
-	if c.home != nil && a.to != c.home && o.promises[c.shadow].movedSince(c.shadow.slotOf(c.flow), c.heard) {
+	if c.home != nil && a.to != c.home && c.slotMoved() {
 		c.loose = "its service tracks never"
 	}
 }
 
 func (o *oracle) checkMiddle(c *conn, a arrival) (wrong string) {
-	why := o.released(c, a.now)
+	why := c.released(a.now)
 	if why == "" {
 		o.stayed++
 		if a.to != c.home {
@@ -156,8 +162,8 @@ func (o *oracle) checkMiddle(c *conn, a arrival) (wrong string) {
 
 // checkStart checks a packet that starts a flow, or starts it again.
 func (o *oracle) checkStart(c *conn, a arrival) (wrong string) {
-	kept := c.starting && o.released(c, a.now) == "" && c.home.accepts() && !a.full &&
-		!o.promises[c.shadow].movedSince(c.shadow.slotOf(c.flow), c.heard)
+	kept := c.starting && c.released(a.now) == "" && c.home.accepts() && !a.full &&
+		!c.slotMoved()
 	if kept && a.to != c.home {
 		wrong = "a start that was sent again went elsewhere"
 	}
@@ -179,8 +185,4 @@ func (o *oracle) checkStart(c *conn, a arrival) (wrong string) {
 func (o *oracle) moment() moment {
 	o.seq++
 	return moment{o.now, o.seq}
-}
-
-func (o *oracle) accepting(s *shadow) bool {
-	return slices.ContainsFunc(o.servers[s], (*server).accepts)
 }

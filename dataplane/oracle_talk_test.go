@@ -9,20 +9,20 @@ import (
 )
 
 // openFlow starts a flow, perhaps from a port that one had before.
-func (o *oracle) openFlow(s *shadow, f flowID) {
-	if o.inUse[s][f] {
+func (o *oracle) openFlow(s *subject, f flowID) {
+	if s.inUse[f] {
 		return
 	}
 	settle := int(s.config.Settle / time.Second)
 	gaps := []int{2, 8, max(2, settle-1), 3*settle + 5}
-	c := &conn{shadow: s, flow: f, gap: gaps[o.rng.IntN(len(gaps))], ends: o.now + time.Duration(1+o.rng.IntN([]int{20, 3*settle + 60}[o.rng.IntN(2)]))*time.Second}
-	o.inUse[s][f] = true
+	c := &conn{subject: s, flow: f, gap: gaps[o.rng.IntN(len(gaps))], ends: o.now + time.Duration(1+o.rng.IntN([]int{20, 3*settle + 60}[o.rng.IntN(2)]))*time.Second}
+	s.inUse[f] = true
 	o.conns = append(o.conns, c)
 	o.send(c, o.first(s))
 	c.next = o.now + time.Duration(o.rng.IntN(3))*time.Second
 }
 
-func (o *oracle) first(s *shadow) shot {
+func (o *oracle) first(s *subject) shot {
 	if s.config.Protocol == UDP {
 		return shotData
 	}
@@ -30,7 +30,7 @@ func (o *oracle) first(s *shadow) shot {
 }
 
 // newFlow is one of any sender.
-func (o *oracle) newFlow(s *shadow) flowID {
+func (o *oracle) newFlow(s *subject) flowID {
 	f := flowID{source: netip.AddrFrom4([4]byte{10, 10, byte(o.rng.IntN(256)), byte(o.rng.IntN(256))})}
 	if s.config.Address.Is6() {
 		f.source = netip.AddrFrom16([16]byte{0xfd, 0, 0, 0x10, 13: byte(o.rng.IntN(256)), 14: byte(o.rng.IntN(256)), 15: 1})
@@ -47,7 +47,7 @@ func (o *oracle) newFlow(s *shadow) flowID {
 
 // proceed sends what a flow sends next.
 func (o *oracle) proceed(c *conn) {
-	tcp := c.shadow.config.Protocol == TCP
+	tcp := c.subject.config.Protocol == TCP
 	switch {
 	case tcp && !c.confirmed && o.rng.IntN(6) == 0:
 		o.send(c, shotSYN)
@@ -59,7 +59,7 @@ func (o *oracle) proceed(c *conn) {
 		o.send(c, shotRST)
 	case tcp && o.rng.IntN(20) == 0:
 		o.send(c, oddShots[o.rng.IntN(len(oddShots))])
-	case c.shadow.config.Affinity == AffinitySource && o.rng.IntN(8) == 0:
+	case c.subject.config.Affinity == AffinitySource && o.rng.IntN(8) == 0:
 		o.send(c, []shot{shotPart, shotSYN}[o.rng.IntN(2)])
 	}
 	o.send(c, shotData)
@@ -72,7 +72,7 @@ func (o *oracle) traffic(packets int) {
 		if len(o.conns) > 0 {
 			o.proceed(o.conns[o.rng.IntN(len(o.conns))])
 		}
-		if s := o.shadows[o.rng.IntN(len(o.shadows))]; o.rng.IntN(4) == 0 {
+		if s := o.subjects[o.rng.IntN(len(o.subjects))]; o.rng.IntN(4) == 0 {
 			o.openFlow(s, o.newFlow(s))
 		}
 	}
@@ -88,18 +88,18 @@ func (o *oracle) talk() {
 		if c.ends > o.now || !c.confirmed {
 			continue
 		}
-		tcp := o.first(c.shadow).flags != 0 && c.shadow.config.Affinity == AffinityNone
+		tcp := o.first(c.subject).flags != 0 && c.subject.config.Affinity == AffinityNone
 		if tcp && o.rng.IntN(3) > 0 {
 			o.send(c, shotFIN)
 		}
 		o.conns = slices.Delete(o.conns, i, i+1)
-		delete(o.inUse[c.shadow], c.flow)
+		delete(c.subject.inUse, c.flow)
 		if i--; tcp && o.rng.IntN(4) == 0 {
-			o.openFlow(c.shadow, c.flow)
+			o.openFlow(c.subject, c.flow)
 		}
 	}
 	for range o.rng.IntN(12) {
-		s := o.shadows[o.rng.IntN(len(o.shadows))]
+		s := o.subjects[o.rng.IntN(len(o.subjects))]
 		o.openFlow(s, o.newFlow(s))
 	}
 }

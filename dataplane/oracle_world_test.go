@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,14 +19,11 @@ import (
 // become of their packets.
 type oracle struct {
 	*timedRouter
-	rng       *rand.Rand
-	shadows   []*shadow
-	templates map[*shadow]Service
-	servers   map[*shadow][]*server
-	promises  map[*shadow]*promises
-	conns     []*conn
-	inUse     map[*shadow]map[flowID]bool
-	macs      map[MAC]netip.Addr // of backends
+	*outcome
+	rng      *rand.Rand
+	subjects []*subject
+	conns    []*conn
+	macs     map[MAC]*server
 
 	limits    Limits
 	seed      uint64
@@ -38,17 +36,31 @@ type oracle struct {
 	former    *leftBehind // while no process is there
 	seq       int
 
-	sent    map[netip.Addr]Counter
-	dropped map[*shadow]Counter
-	choices map[tracking.Choice]int
-	moved   map[string]int // flows that went elsewhere, by why they may
-	stayed  int            // packets of flows that had to go where they went
-
 	wrong   string // the first thing that is,
 	suspect *conn  // of this flow
 	verbose bool
 	log     []oracleLine
 }
+
+// outcome is what histories came to.
+type outcome struct {
+	choices map[tracking.Choice]int
+	moved   map[string]int // flows that went elsewhere, by why they may
+	stayed  int            // packets of flows that had to go where they went
+}
+
+// subject is a service of a history: what it should be, what is configured but for
+// the backends, those, and what is promised.
+type subject struct {
+	*shadow
+	template Service
+	servers  []*server
+	promises promises
+	inUse    map[flowID]bool
+	dropped  Counter
+}
+
+func (s *subject) accepting() bool { return slices.ContainsFunc(s.servers, (*server).accepts) }
 
 // oracleLine is one of the log: of a flow, or of all.
 type oracleLine struct {
@@ -76,6 +88,22 @@ type server struct {
 	down     bool // doesn't answer any more, and
 	diesAt   time.Duration
 	dead     bool
+	sent     Counter
+}
+
+func (v *server) String() string { return v.name().String() }
+
+// name is the address, the zero value that of nobody.
+func (v *server) name() (a netip.Addr) {
+	if v != nil {
+		a = v.address
+	}
+	return a
+}
+
+func (v *server) mac() MAC {
+	b := v.address.As16()
+	return MAC{2, 0x99, 0, 0, b[14], b[15]}
 }
 
 func (v *server) alive() bool   { return v.here && !v.disabled && !v.dead }
@@ -127,21 +155,16 @@ var oracleSizes = []int{31, 61, 127, 251}
 const backendsOfAService = 8
 
 // addServers makes the backends of a service, some of which are configured.
-func (o *oracle) addServers(s *shadow, number int) {
-	t := o.templates[s]
+func (o *oracle) addServers(s *subject, number int) {
+	t := s.template
 	for i := range backendsOfAService {
 		v := &server{weight: uint16(1 + o.rng.IntN(3)), here: i < 2+o.rng.IntN(4), address: netip.AddrFrom4([4]byte{10, 99, byte(number), byte(i + 1)})}
 		if t.Mode == L2 && t.Address.Is6() || t.Mode != L2 && i%2 == number%2 {
 			v.address = netip.AddrFrom16([16]byte{0xfd, 0, 0, 0x99, 14: byte(number), 15: byte(i + 1)})
 		}
-		o.macs[o.macOf(v)] = v.address
-		o.servers[s] = append(o.servers[s], v)
+		o.macs[v.mac()] = v
+		s.servers = append(s.servers, v)
 	}
-}
-
-func (o *oracle) macOf(v *server) MAC {
-	b := v.address.As16()
-	return MAC{2, 0x99, 0, 0, b[14], b[15]}
 }
 
 // config is the state that the servers make.
@@ -150,16 +173,15 @@ func (o *oracle) config() State {
 	s.Limits, s.ResizeNow = o.limits, o.resizeNow
 	s.Balance = Balance{Seed: o.seed, Source4: netip.MustParsePrefix("172.16.0.0/16"), Source6: netip.MustParsePrefix("100::/96"), GUEPort: 6080, ICMPRate: 1000}
 	s.NextHops = map[netip.Addr]NextHop{}
-	for _, shadow := range o.shadows {
-		one := o.templates[shadow]
-		one.Backends = nil
-		for _, v := range o.servers[shadow] {
+	for _, subject := range o.subjects {
+		one := subject.template
+		for _, v := range subject.servers {
 			if !v.here {
 				continue
 			}
 			one.Backends = append(one.Backends, Backend{Address: v.address, Weight: v.weight, Alive: v.alive(),
 				Accept: v.alive() && !v.drains && !v.down, State: Active})
-			s.NextHops[v.address] = NextHop{Egress: o.state.L3[1].Ifindex, MAC: o.macOf(v), MTU: 1500}
+			s.NextHops[v.address] = NextHop{Egress: o.state.L3[1].Ifindex, MAC: v.mac(), MTU: 1500}
 		}
 		s.Services = append(s.Services, one)
 	}
@@ -176,7 +198,7 @@ func (o *oracle) logf(of *conn, format string, args ...any) {
 func (o *oracle) story() string {
 	var lines []string
 	for _, l := range o.log {
-		if l.of == nil || l.of == o.suspect || o.suspect != nil && l.of.shadow == o.suspect.shadow && l.of.flow == o.suspect.flow {
+		if l.of == nil || l.of == o.suspect || o.suspect != nil && l.of.subject == o.suspect.subject && l.of.flow == o.suspect.flow {
 			lines = append(lines, l.text)
 		}
 	}
