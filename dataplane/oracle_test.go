@@ -3,7 +3,6 @@
 package dataplane
 
 import (
-	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -35,23 +34,15 @@ func TestOracle(t *testing.T) {
 		}
 	}
 	r := newTimedRouter(t)
-	choices, moved, stayed := map[tracking.Choice]int{}, map[string]int{}, 0
+	sum := &outcome{choices: map[tracking.Choice]int{}, moved: map[string]int{}}
 	for i := range int64(histories) {
-		o := playHistory(r, seed+i, false)
-		if o.wrong != "" {
-			t.Fatalf("history of seed %d: %s\n%s", seed+i, o.wrong, playHistory(r, seed+i, true).story())
+		if o := playHistory(r, sum, seed+i, false); o.wrong != "" {
+			t.Fatalf("history of seed %d: %s\n%s", seed+i, o.wrong, playHistory(r, sum, seed+i, true).story())
 		}
-		for c, n := range o.choices {
-			choices[c] += n
-		}
-		for why, n := range o.moved {
-			moved[why] += n
-		}
-		stayed += o.stayed
 	}
-	t.Logf("%d packets went where their flows were; choices %v; flows that went elsewhere: %v", stayed, choices, moved)
+	t.Logf("%d packets went where their flows were; choices %v; flows that went elsewhere: %v", sum.stayed, sum.choices, sum.moved)
 	for c := tracking.ChoiceSettled; c <= tracking.ChoiceFull; c++ {
-		if choices[c] == 0 && histories >= defaultHistories {
+		if sum.choices[c] == 0 && histories >= defaultHistories {
 			t.Errorf("no packet was of choice %d: these histories show too little", c)
 		}
 	}
@@ -60,20 +51,17 @@ func TestOracle(t *testing.T) {
 // playHistory makes up a history, every other one with hardly any room for records
 // and one of four with explanations, and returns it at its end, or where the first
 // thing went wrong.
-func playHistory(r *timedRouter, seed int64, verbose bool) *oracle {
+func playHistory(r *timedRouter, sum *outcome, seed int64, verbose bool) *oracle {
 	r.renewAll()
 	rng := testkit.NewRand(seed)
-	o := &oracle{timedRouter: r, rng: rng, verbose: verbose, templates: map[*shadow]Service{}, servers: map[*shadow][]*server{},
-		promises: map[*shadow]*promises{}, inUse: map[*shadow]map[flowID]bool{}, macs: map[MAC]netip.Addr{}, sent: map[netip.Addr]Counter{},
-		dropped: map[*shadow]Counter{}, choices: map[tracking.Choice]int{}, moved: map[string]int{}, seed: rng.Uint64(), started: r.now}
-	o.explains = seed%4 == 0
+	o := &oracle{timedRouter: r, outcome: sum, rng: rng, verbose: verbose, macs: map[MAC]*server{}, seed: rng.Uint64(), started: r.now, explains: seed%4 == 0}
 	o.limits = Limits{Interfaces: 4, L3Interfaces: 16, Ifindex: 500, Services: 20, Backends: 200, Flows: []int{20, 4000}[seed&1]}
 	for i, service := range oracleServices(rng) {
 		if service.Tracking == TrackAlways && o.limits.Flows < 1000 {
 			continue // what is given up when the map is full is not told beforehand
 		}
-		s := newShadow(service.Name)
-		o.shadows, o.templates[s], o.promises[s], o.inUse[s] = append(o.shadows, s), service, &promises{}, map[flowID]bool{}
+		s := &subject{shadow: newShadow(service.Name), template: service, inUse: map[flowID]bool{}}
+		o.subjects = append(o.subjects, s)
 		o.addServers(s, i)
 	}
 	o.apply()
