@@ -3,13 +3,9 @@
 package dataplane
 
 import (
-	"encoding/binary"
-	"errors"
 	"net/netip"
 	"slices"
-	"strings"
 	"testing"
-	"time"
 
 	"clearway/internal/testkit"
 )
@@ -23,9 +19,9 @@ const (
 )
 
 func oneBackend(name, address string, protocol Protocol, mode ServiceMode, backend string, ports ...uint16) Service {
-	return Service{Name: name, Address: netip.MustParseAddr(address), Protocol: protocol, Ports: ports, Mode: mode,
-		Affinity: AffinityNone, Tracking: TrackChanged, Settle: time.Minute, TableSize: 251,
-		Backends: []Backend{{Address: netip.MustParseAddr(backend), Weight: 1, Alive: true, Accept: true, State: Active}}}
+	s := aService(name, address, ports, backend)
+	s.Protocol, s.Mode = protocol, mode
+	return s
 }
 
 // balanced puts services into a state. Backends are reached by eth1, unless a
@@ -59,13 +55,20 @@ func and(changes ...func(*State)) func(*State) {
 	}
 }
 
-// toVIP starts a frame from a client behind eth0.
+// toVIP starts a frame from a client behind eth0, fromVIP one with a packet to it.
 func toVIP(vip string) *testkit.Frame {
-	client := "10.10.0.2"
+	return testkit.NewFrame(routerMAC(10), hostMAC(10)).IP(clientOf(vip), netip.MustParseAddr(vip))
+}
+
+func fromVIP(vip string) *testkit.Frame {
+	return testkit.NewFrame(routerMAC(10), hostMAC(10)).IP(netip.MustParseAddr(vip), clientOf(vip))
+}
+
+func clientOf(vip string) netip.Addr {
 	if netip.MustParseAddr(vip).Is6() {
-		client = "fd00:10::2"
+		return netip.MustParseAddr("fd00:10::2")
 	}
-	return testkit.NewFrame(routerMAC(10), hostMAC(10)).IP(netip.MustParseAddr(client), netip.MustParseAddr(vip))
+	return netip.MustParseAddr("10.10.0.2")
 }
 
 // behind is the frame as it leaves by eth1.
@@ -81,43 +84,6 @@ func TestStageBalance(t *testing.T) { runRows(t, "balance", balanceGroups()) }
 
 func balanceGroups() []group {
 	return slices.Concat(modeGroups(), []group{l2Group(), fragmentGroup(), errorGroup(), refusedGroup(), hopGroup(), portGroup()})
-}
-
-// TestStageBalanceEmptySlot: with no program to call, a packet for a service is
-// dropped, and counted as its service's.
-func TestStageBalanceEmptySlot(t *testing.T) {
-	r, g := newRowLab(t), emptySlotGroup()
-	s := r.state.clone()
-	g.change(&s)
-	r.apply(t, s)
-	r.do(t, func() error {
-		if _, err := r.dp.Explain(r.state.Ports[0].Ifindex, in4().Bytes()); err != nil { // loads the twin
-			return err
-		}
-		return errors.Join(r.dp.twin.coll.Maps["programs"].Delete(uint32(0)), r.dp.gen.maps("programs").Delete(uint32(0)))
-	})
-	var want Counter
-	for _, row := range g.rows {
-		t.Run(row.name, func(t *testing.T) {
-			r.do(t, func() error { r.runRow(t, "finalize", row); return nil })
-		})
-		want.add(Counter{1, uint64(len(row.in.Bytes()))}) // by the live program: the twin counts for itself
-	}
-	r.do(t, func() error {
-		services, err := r.dp.Services()
-		if err == nil && services[0].Dropped != want {
-			t.Errorf("the service dropped %v, want %v", services[0].Dropped, want)
-		}
-		return err
-	})
-}
-
-func emptySlotGroup() group {
-	g := group{name: "no program to call", change: balanced(oneBackend("web", vip4, TCP, GUE, backend6, 80))}
-	for _, in := range []*testkit.Frame{toVIP(vip4).TCP(1024, 80, testkit.SYN), toVIP(vip4).TCP(1024, 80, testkit.ACK).Payload(101)} {
-		g.rows = append(g.rows, row{name: "TCP", in: in, reason: "drop_no_finalize"})
-	}
-	return g
 }
 
 // modeGroups are all forms of tunnel; each also goes out with and without tags.
@@ -139,10 +105,15 @@ func modeGroups() []group {
 	return groups
 }
 
-// balancedRow expects the source port and flow label that the hash gives.
-func balancedRow(name string, in *testkit.Frame, mode ServiceMode, backend string) row {
+// balancedRow expects the source port and flow label that the hash gives, flowRow
+// those of the flow of another frame.
+func balancedRow(name string, in frame, mode ServiceMode, backend string) row {
+	return flowRow(name, in, in, mode, backend)
+}
+
+func flowRow(name string, in, flow frame, mode ServiceMode, backend string) row {
 	out := behind(in, mode, backend)
-	hash := hashOf(in.Bytes(), 0)
+	hash := hashOf(flow.Bytes(), 0)
 	out.flowLabel, out.port = hash&0xfffff, uint16(0xc000|hash&0x3fff)
 	return row{name: name, in: in, reason: "balance", out: out}
 }
@@ -154,6 +125,7 @@ func everyPacket(vip string) map[string]*testkit.Frame {
 		"large":             toVIP(vip).TCP(1024, 80, testkit.ACK).Payload(1380),
 		"UDP":               toVIP(vip).UDP(1024, 53).Payload(32),
 		"UDP of odd length": toVIP(vip).UDP(1024, 53).Payload(33),
+		"no checksum":       toVIP(vip).UDP(1024, 53).NoChecksum().Payload(33),
 		"TOS":               toVIP(vip).TOS(0xb9).TCP(1024, 80, testkit.ACK),
 		"TTL 1":             toVIP(vip).TTL(1).TCP(1024, 80, testkit.ACK),
 		"trailer":           toVIP(vip).TCP(1024, 80, testkit.ACK).Trailer(6),
@@ -216,47 +188,29 @@ func fragmentGroup() group {
 }
 
 // quoting is an ICMP error about a packet that the service sent to the client.
-func quoting(vip string, kind, code uint8, about *testkit.Frame) raw {
+func quoting(vip string, kind, code uint8, about *testkit.Frame) *testkit.Frame {
 	_, _, quoted := l2Of(about.Bytes())
-	f := toVIP(vip).ICMP(kind, code).Payload(len(quoted)).Bytes()
-	copy(f[len(f)-len(quoted):], quoted)
-	icmp := f[len(f)-len(quoted)-8:]
-	icmp[2], icmp[3] = 0, 0
-	summed := icmp
-	if netip.MustParseAddr(vip).Is6() {
-		summed = append(append(append([]byte{}, f[22:54]...), 0, 0, byte(len(icmp)>>8), byte(len(icmp)), 0, 0, 0, 58), icmp...)
-	}
-	binary.BigEndian.PutUint16(icmp[2:], testkit.Checksum(summed))
-	return f
+	return toVIP(vip).ICMP(kind, code).Data(quoted...)
 }
 
 // errorGroup: they follow the flow that they are about.
 func errorGroup() group {
-	from4 := testkit.NewFrame(routerMAC(10), hostMAC(10)).IPv4(vip4, "10.10.0.2")
-	from6 := testkit.NewFrame(routerMAC(10), hostMAC(10)).IPv6(vip6, "fd00:10::2")
 	flow4, flow6 := toVIP(vip4).TCP(1024, 80, testkit.ACK), toVIP(vip6).TCP(1024, 80, testkit.ACK)
-	reply4 := testkit.NewFrame(routerMAC(10), hostMAC(10)).IPv4(vip4, "10.10.0.2").TCP(80, 1024, testkit.ACK)
-	reply6 := testkit.NewFrame(routerMAC(10), hostMAC(10)).IPv6(vip6, "fd00:10::2").TCP(80, 1024, testkit.ACK)
-	to := func(name string, in, flow frame, backend string) row {
-		out := behind(in, GUE, backend)
-		hash := hashOf(flow.Bytes(), 0)
-		out.flowLabel, out.port = hash&0xfffff, uint16(0xc000|hash&0x3fff)
-		return row{name: name, in: in, reason: "balance", out: out}
-	}
+	reply4, reply6 := fromVIP(vip4).TCP(80, 1024, testkit.ACK), fromVIP(vip6).TCP(80, 1024, testkit.ACK)
 	return group{name: "ICMP errors", change: balanced(oneBackend("4", vip4, TCP, GUE, backend6, 80), oneBackend("6", vip6, TCP, GUE, backend6, 80)),
 		rows: []row{
-			to("too big", quoting(vip4, 3, 4, reply4), flow4, backend6),
-			to("time exceeded", quoting(vip4, 11, 0, reply4), flow4, backend6),
-			to("parameter", quoting(vip4, 12, 0, reply4), flow4, backend6),
-			to("unreachable in IPv6", quoting(vip6, 1, 4, reply6), flow6, backend6),
-			to("too big in IPv6", quoting(vip6, 2, 0, reply6), flow6, backend6),
+			flowRow("too big", quoting(vip4, 3, 4, reply4), flow4, GUE, backend6),
+			flowRow("time exceeded", quoting(vip4, 11, 0, reply4), flow4, GUE, backend6),
+			flowRow("parameter", quoting(vip4, 12, 0, reply4), flow4, GUE, backend6),
+			flowRow("unreachable in IPv6", quoting(vip6, 1, 4, reply6), flow6, GUE, backend6),
+			flowRow("too big in IPv6", quoting(vip6, 2, 0, reply6), flow6, GUE, backend6),
 			{name: "redirect", in: quoting(vip4, 5, 0, reply4), reason: "pass_no_route"},
 			{name: "echo", in: toVIP(vip4).ICMP(8, 0), reason: "pass_no_route"},
 			{name: "echo in IPv6", in: toVIP(vip6).ICMP(128, 0), reason: "pass_no_route"},
-			{name: "about another port", in: quoting(vip4, 3, 4, from4.TCP(81, 1024, testkit.ACK)), reason: "pass_no_route"},
-			{name: "about another port in IPv6", in: quoting(vip6, 2, 0, from6.TCP(81, 1024, testkit.ACK)), reason: "pass_no_route"},
-			{name: "about another's packet", in: quoting(vip4, 3, 4, testkit.NewFrame(routerMAC(10), hostMAC(10)).IPv4("203.0.113.99", "10.10.0.2").TCP(80, 1024, testkit.ACK)), reason: "pass_no_route"},
-			{name: "about a later fragment", in: quoting(vip4, 3, 4, testkit.NewFrame(routerMAC(10), hostMAC(10)).IPv4(vip4, "10.10.0.2").Fragment(3).TCP(80, 1024, testkit.ACK)), reason: "pass_no_route"},
+			{name: "about another port", in: quoting(vip4, 3, 4, fromVIP(vip4).TCP(81, 1024, testkit.ACK)), reason: "pass_no_route"},
+			{name: "about another port in IPv6", in: quoting(vip6, 2, 0, fromVIP(vip6).TCP(81, 1024, testkit.ACK)), reason: "pass_no_route"},
+			{name: "about another's packet", in: quoting(vip4, 3, 4, fromVIP("203.0.113.99").TCP(80, 1024, testkit.ACK)), reason: "pass_no_route"},
+			{name: "about a later fragment", in: quoting(vip4, 3, 4, fromVIP(vip4).Fragment(3).TCP(80, 1024, testkit.ACK)), reason: "pass_no_route"},
 			{name: "that quotes too little", in: toVIP(vip4).ICMP(3, 4).Payload(23), reason: "pass_no_route"},
 		}}
 }
@@ -318,10 +272,10 @@ func hopGroup() group {
 	hash6 := func(s *sent) { s.flowLabel = hashOf(s.in.Bytes(), 0) & 0xfffff }
 	eth0 := func(s *sent) { s.dmac, s.smac = hostMAC(10), routerMAC(10) }
 	vlan6 := func(s *sent) { s.dmac, s.smac, s.vid = hostMAC(16), routerMAC(16), 6 }
-	tagged := testkit.NewFrame(routerMAC(15), hostMAC(15)).Tag(0xb005).IPv4("10.15.0.2", vip4)
+	tagged := on5To(vip4)
 	fits, over := toVIP(vip4).TCP(1024, 86, testkit.ACK).Payload(1240), toVIP(vip4).TCP(1024, 86, testkit.ACK).Payload(1241)
 	over6 := toVIP(vip6).TCP(1024, 86, testkit.ACK).Payload(1293)
-	overTagged := testkit.NewFrame(routerMAC(15), hostMAC(15)).Tag(0xb005).IPv4("10.15.0.2", vip4).TCP(1, 86, testkit.ACK).Payload(1300)
+	overTagged := on5To(vip4).TCP(1, 86, testkit.ACK).Payload(1300)
 	return group{name: "next hops", change: change, rows: []row{
 		{name: "not resolved", in: syn(80), reason: "balance", out: behind(syn(80), IPIP, "10.205.0.7")},
 		{name: "not resolved in IPv6", in: toVIP(vip6).TCP(1024, 80, testkit.SYN), reason: "balance",
@@ -359,50 +313,4 @@ func portGroup() group {
 		rows = append(rows, balancedRow("one of many", tcp(port), IPIP, backend4))
 	}
 	return group{name: "ports", change: balanced(many, single, rest, exact), rows: rows}
-}
-
-// TestBalanceAccounts: what arrives for services is what their backends were
-// sent, and what they dropped, in packets and bytes.
-func TestBalanceAccounts(t *testing.T) {
-	testkit.RequireKernel(t, "5.14", "a test run that is told its interface")
-	r := newRowLab(t)
-	for _, g := range []group{hopGroup(), refusedGroup(), l2Group(), emptySlotGroup()} {
-		t.Run(g.name, func(t *testing.T) {
-			s := r.state.clone()
-			g.change(&s)
-			r.apply(t, s)
-			before := r.accounts(t)
-			var want Counter
-			for _, row := range g.rows {
-				in := row.in.Bytes()
-				r.do(t, func() error {
-					ran, err := NewRunner(r.dp).Live(r.ingress(t, row), in, Placed{})
-					if err == nil && !strings.HasPrefix(ran.Reason, "pass_") {
-						want.add(Counter{1, uint64(len(in))})
-					}
-					return err
-				})
-			}
-			after := r.accounts(t)
-			if got := (Counter{after.Packets - before.Packets, after.Bytes - before.Bytes}); got != want || want.Packets == 0 {
-				t.Errorf("services account for %v, want %v", got, want)
-			}
-		})
-	}
-}
-
-// accounts is what all services sent and dropped.
-func (r *rowLab) accounts(t *testing.T) (sum Counter) {
-	t.Helper()
-	r.do(t, func() error {
-		services, err := r.dp.Services()
-		for _, s := range services {
-			sum.add(s.Dropped)
-			for _, b := range s.Backends {
-				sum.add(b.Sent)
-			}
-		}
-		return err
-	})
-	return sum
 }

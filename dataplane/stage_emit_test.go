@@ -25,17 +25,23 @@ func (r *rowLab) clampAll() State {
 	return s
 }
 
-// TestStageEmitEmptySlot: with no program to call, PASS is byte-identical for
-// every kind of frame, whatever had been decided.
-func TestStageEmitEmptySlot(t *testing.T) {
-	r := newRowLab(t)
-	r.apply(t, r.clampAll())
+// emptySlot takes away the program that decide calls, of the twin too.
+func (r *rowLab) emptySlot(t *testing.T) {
+	t.Helper()
 	r.do(t, func() error {
 		if _, err := r.dp.Explain(r.state.Ports[0].Ifindex, in4().Bytes()); err != nil { // loads the twin
 			return err
 		}
 		return errors.Join(r.dp.twin.coll.Maps["programs"].Delete(uint32(0)), r.dp.gen.maps("programs").Delete(uint32(0)))
 	})
+}
+
+// TestStageEmitEmptySlot: with no program to call, PASS is byte-identical for
+// every kind of frame, whatever had been decided.
+func TestStageEmitEmptySlot(t *testing.T) {
+	r := newRowLab(t)
+	r.apply(t, r.clampAll())
+	r.emptySlot(t)
 	for _, row := range every() {
 		t.Run(row.name, func(t *testing.T) {
 			row.reason = "pass_no_finalize"

@@ -101,8 +101,8 @@ func puntedRows() []row {
 
 // notPuntedRows go on as if there were no rules: rest is where whole packets end.
 func notPuntedRows(rest string) []row {
-	reply4 := testkit.NewFrame(routerMAC(10), hostMAC(10)).IPv4(puntOne4, "10.10.0.2").UDP(53, 1024).Payload(8)
-	reply6 := testkit.NewFrame(routerMAC(10), hostMAC(10)).IPv6(puntAny6, "fd00:10::2").TCP(53, 1024, testkit.ACK)
+	reply4 := fromVIP(puntOne4).UDP(53, 1024).Payload(8)
+	reply6 := fromVIP(puntAny6).TCP(53, 1024, testkit.ACK)
 	return []row{
 		{name: "another port", in: toVIP(puntOne4).UDP(1024, 54), reason: rest},
 		{name: "from the port", in: toVIP(puntOne4).UDP(53, 54), reason: rest},
@@ -150,7 +150,7 @@ func besideServicesGroup() group {
 	rules := func(s *State) {
 		s.Punt = []PuntRule{puntRuleOf("tcp", TCP, vip4, 53), puntRuleOf("udp", UDP, vip4, 53), puntRuleOf("any6", UDP, vip6, 0), puntRuleOf("one6", TCP, vip6, 53)}
 	}
-	reply := testkit.NewFrame(routerMAC(10), hostMAC(10)).IPv4(vip4, "10.10.0.2").UDP(53, 1024)
+	reply := fromVIP(vip4).UDP(53, 1024)
 	about := behind(quoting(vip4, 3, 4, reply), IPIP, backend4)
 	return group{name: "beside services", change: and(balanced(web, rest, rest6), rules), rows: []row{
 		{name: "the rule's port", in: toVIP(vip4).TCP(1024, 53, testkit.SYN), reason: "punt"},
