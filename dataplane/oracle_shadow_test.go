@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"time"
 
-	"clearway/maglev"
 	"clearway/tracking"
 )
 
@@ -69,24 +68,9 @@ func (s *shadow) flag(config Service) {
 
 // wanted builds the table that the configuration asks for; nil when nobody
 // accepts.
-func (s *shadow) wanted(size int, seed uint64) []uint16 {
-	var places []uint16
-	var accepting []maglev.Backend
-	for _, b := range s.config.Backends {
-		if i := s.indices[b.Address]; s.backends[i]&tracking.Accept != 0 {
-			places = append(places, i)
-			accepting = append(accepting, maglev.Backend{Name: b.Address.String(), Weight: uint32(b.Weight)})
-		}
-	}
-	if len(places) == 0 {
-		return nil
-	}
-	owners, err := maglev.Build(size, seed, accepting)
-	if err != nil {
-		panic(err) // the test asks for sizes that are prime
-	}
-	for i, place := range owners {
-		owners[i] = places[place]
+func (s *shadow) wanted(size int, seed uint64) (owners []uint16) {
+	for _, a := range wantedOwners(size, seed, s.config.Backends) {
+		owners = append(owners, s.indices[a])
 	}
 	return owners
 }

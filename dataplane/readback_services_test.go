@@ -196,8 +196,7 @@ func pinnedTables(t *testing.T, d *Dataplane) int {
 }
 
 // serviceWords is what readServices should find of a state, put down plainly.
-func serviceWords(t *testing.T, s State) []string {
-	t.Helper()
+func serviceWords(s State) []string {
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	for _, service := range s.Services {
@@ -206,8 +205,12 @@ func serviceWords(t *testing.T, s State) []string {
 		for _, b := range service.Backends {
 			add("%s", backendWords(s, service, b))
 		}
+		var owners bytes.Buffer
+		for _, a := range wantedOwners(service.TableSize, s.Balance.Seed, service.Backends) {
+			fmt.Fprintln(&owners, a)
+		}
 		add("service %s ports %v proto %d mode %s affinity %s tracking %s size %d seed %d: %08x", service.Name, service.Ports, service.Protocol, service.Mode,
-			service.Affinity, service.Tracking, service.TableSize, s.Balance.Seed, crc32.ChecksumIEEE(wantedOwners(t, s, service)))
+			service.Affinity, service.Tracking, service.TableSize, s.Balance.Seed, crc32.ChecksumIEEE(owners.Bytes()))
 	}
 	for _, rule := range s.Punt {
 		add("%v MSS %v", rule.Address, obviousRules(s.MSS, rule.Address))
@@ -277,25 +280,26 @@ func backendWords(s State, service Service, b Backend) string {
 		hop.MAC, l.MAC, l.Port, l.VID, l.Ifindex, min(hop.MTU, l.MTU))
 }
 
-// wantedOwners are the addresses of the owners of the slots.
-func wantedOwners(t *testing.T, s State, service Service) []byte {
-	t.Helper()
-	var backends []maglev.Backend
-	for _, b := range service.Backends {
+// wantedOwners are the owners of the slots of a table built anew; nil when nobody
+// accepts.
+func wantedOwners(size int, seed uint64, all []Backend) (owners []netip.Addr) {
+	var accepting []maglev.Backend
+	var addresses []netip.Addr
+	for _, b := range all {
 		if b.Accept && b.Weight > 0 {
-			backends = append(backends, maglev.Backend{Name: b.Address.String(), Weight: uint32(b.Weight)})
+			accepting = append(accepting, maglev.Backend{Name: b.Address.String(), Weight: uint32(b.Weight)})
+			addresses = append(addresses, b.Address)
 		}
 	}
-	if len(backends) == 0 {
+	if len(accepting) == 0 {
 		return nil
 	}
-	table, err := maglev.Build(service.TableSize, s.Balance.Seed, backends)
+	table, err := maglev.Build(size, seed, accepting)
 	if err != nil {
-		t.Fatal(err)
+		panic(err) // tests ask for sizes that are prime
 	}
-	var owners bytes.Buffer
 	for _, i := range table {
-		fmt.Fprintln(&owners, backends[i].Name)
+		owners = append(owners, addresses[i])
 	}
-	return owners.Bytes()
+	return owners
 }

@@ -21,7 +21,7 @@ import (
 // says, both in words: numbers may differ from one data path to another.
 func checkMaps(t *testing.T, d *Dataplane, s State) {
 	t.Helper()
-	if diff := gocmp.Diff(append(wordsOf(obtained(d, s)), serviceWords(t, s)...), readBack(t, d)); diff != "" {
+	if diff := gocmp.Diff(append(wordsOf(obtained(d, s)), serviceWords(s)...), readBack(t, d)); diff != "" {
 		t.Fatalf("the maps are not as the state says (- wanted, + found):\n%s", diff)
 	}
 }
