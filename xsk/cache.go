@@ -48,7 +48,7 @@ func (c *Cache) GetAll(descs []Desc) (got int) {
 
 // Put frees a chunk that is the program's: one that it took, or received. Any
 // address inside the chunk will do. Returns a *[ChunkError] if the chunk isn't
-// the program's: it was freed, sent or filled before, or is of another UMEM.
+// the program's: it was freed, sent or filled before, or is outside the UMEM.
 func (c *Cache) Put(addr uint64) error {
 	return c.PutAll([]Desc{{Addr: addr}})
 }

@@ -35,9 +35,10 @@
 //	sending    the kernel's, to send            → Completion.Collect, TX.Kick
 //
 // The owner of each chunk is on record, and checked whenever one is given away:
-// what was freed or sent before, or is of another UMEM, is refused with a
-// [ChunkError], and nothing happens. [UMEM.Counts] adds up at any time. There is
-// no mode without these checks, as they cost about a nanosecond a packet.
+// what was freed or sent before is refused with a [ChunkError], and nothing
+// happens. So is a chunk of another UMEM, unless the program holds the one at the
+// same address of this UMEM too. [UMEM.Counts] adds up at any time. There is no
+// mode without these checks, as they cost about a nanosecond a packet.
 //
 // # Goroutines
 //

@@ -212,6 +212,23 @@ func TestZeroCopyModes(t *testing.T) {
 	wantError(t, err, xsk.ErrNotSupported)
 }
 
+// The kernel shares memory in one mode only: for another one it is registered
+// again, without being asked to.
+func TestZeroCopyNotShared(t *testing.T) {
+	u := newUMEM(t, xsk.UMEMOptions{})
+	first, err := xsk.Open(u, xsk.Options{Ifindex: requireZeroCopy(t, "eth0"), Mode: xsk.Copy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeLater(t, first)
+	redirect(t, first)
+	second := openZeroCopy(t, "eth1", u, xsk.Options{})
+	if first.Separate() || !second.Separate() {
+		t.Errorf("separate: %v and %v", first.Separate(), second.Separate())
+	}
+	stream(t, second, &port{first, u, u.NewCache()}, 300, 64)
+}
+
 // With busy polling the calls of the program do the driver's work. This driver
 // has no polling for what is sent, and then the kernel does nothing.
 func TestZeroCopyBusyPoll(t *testing.T) {
