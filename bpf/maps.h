@@ -84,6 +84,8 @@ struct {
 /*
  * The Maglev tables, by number of service. Each has a size of its own
  * (BPF_F_INNER_MAP), and is replaced whole. The outer map may be a hash as well.
+ * Tables are made without type information, and kernels 5.15 to 6.1 compare that
+ * (bpf_map_meta_equal): so the pattern has none either.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
@@ -93,8 +95,8 @@ struct {
 		__uint(type, BPF_MAP_TYPE_ARRAY);
 		__uint(max_entries, 1);
 		__uint(map_flags, BPF_F_INNER_MAP);
-		__type(key, __u32);
-		__type(value, struct table_block);
+		__uint(key_size, sizeof(__u32));
+		__uint(value_size, sizeof(struct table_block));
 	});
 } tables SEC(".maps");
 
