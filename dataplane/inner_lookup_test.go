@@ -26,6 +26,16 @@ func TestObjectInnerLookup(t *testing.T) {
 	t.Logf("calls of array_map_lookup_elem: %d with BPF_F_INNER_MAP, %d without", dynamic, fixed)
 }
 
+// TestObjectInnerMapKind: kernels 5.15 to 6.1 take an inner map without type
+// information, as tables are, for one of another kind where the pattern has some
+// (bpf_map_meta_equal).
+func TestObjectInnerMapKind(t *testing.T) {
+	inner := variants()[0].spec(t).Maps["tables"].InnerMap
+	if inner.Key != nil || inner.Value != nil {
+		t.Errorf("the pattern of tables has type information: key %v, value %v", inner.Key, inner.Value)
+	}
+}
+
 // innerLookups counts the calls in decide, with the flag on the inner map or not.
 func innerLookups(t *testing.T, dynamic bool) (calls int) {
 	v := variants()[0]

@@ -56,34 +56,47 @@ func TestSEND_RECEIVE_UNALIGNED(t *testing.T) {
 	})
 }
 
-// Receiving is by poll whenever there is nothing, see port.receive; here also
-// sending.
-func TestPOLL_RX_TX(t *testing.T) {
+// Receiving is by poll whenever there is nothing, see port.receive: here before
+// each batch, which is sent when all others have come.
+func TestPOLL_RX(t *testing.T) {
 	everyWay(t, func(t *testing.T, v variant) {
-		_, from, to := connect(t, v, 0, xsk.UMEMOptions{}, xsk.Options{})
-		ended := make(chan error)
-		var arrived counter
-		go func() { ended <- to.receive(t.Context(), 0, 1, 2000, 64, &arrived) }()
-		for first := uint32(0); first < 2000; first += 50 {
-			if err := from.TX.Wait(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			for first-arrived.Load() > window && t.Context().Err() == nil {
-				runtime.Gosched()
-			}
-			if err := from.send(t.Context(), first, 50, 64, nil); err != nil {
-				t.Fatal(err)
-			}
-		}
-		select {
-		case err := <-ended:
-			if err != nil {
-				t.Error(err)
-			}
-		case <-time.After(10 * time.Second):
-			t.Error("not all packets came")
-		}
+		streamInBatches(t, v, 0, func(*port) error { return nil })
 	})
+}
+
+func TestPOLL_TX(t *testing.T) {
+	everyWay(t, func(t *testing.T, v variant) {
+		streamInBatches(t, v, window, func(from *port) error { return from.TX.Wait(t.Context()) })
+	})
+}
+
+// streamInBatches sends batches, with so many packets at most on their way before
+// each, and after what ready waits for.
+func streamInBatches(t *testing.T, v variant, ahead uint32, ready func(from *port) error) {
+	t.Helper()
+	_, from, to := connect(t, v, 0, xsk.UMEMOptions{}, xsk.Options{})
+	ended := make(chan error)
+	var arrived counter
+	go func() { ended <- to.receive(t.Context(), 0, 1, 2000, 64, &arrived) }()
+	for first := uint32(0); first < 2000; first += 50 {
+		if err := ready(from); err != nil {
+			t.Fatal(err)
+		}
+		for first-arrived.Load() > ahead && t.Context().Err() == nil {
+			runtime.Gosched()
+		}
+		if err := from.send(t.Context(), first, 50, 64, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("not all packets came")
+	}
 }
 
 func TestPOLL_RXQ_FULL(t *testing.T) {
