@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"clearway/dataplane"
 	"clearway/internal/testkit"
 )
@@ -123,15 +125,13 @@ func (p *pair) settle() *batch {
 	return b
 }
 
+// listen listens to all at the same time.
 func (p *pair) listen(quiet time.Duration) (plain, fast, stack []frame, err error) {
-	if plain, err = p.plain.listen(quiet); err != nil {
-		return nil, nil, nil, err
-	}
-	if fast, err = p.fast.listen(quiet); err != nil {
-		return nil, nil, nil, err
-	}
-	stack, err = p.cw.heard(quiet)
-	return plain, fast, stack, err
+	var g errgroup.Group
+	g.Go(func() (err error) { plain, err = p.plain.listen(quiet); return err })
+	g.Go(func() (err error) { fast, err = p.fast.listen(quiet); return err })
+	g.Go(func() (err error) { stack, err = p.cw.heard(quiet); return err })
+	return plain, fast, stack, g.Wait()
 }
 
 // check sends frames through both sides and compares. What forward.block names
