@@ -20,12 +20,21 @@ func TestFrames(t *testing.T) {
 	b := n.newBalancer("lb1")
 	c := settings{interfaces: []string{"client", "s1"}, services: allServices, servers: equal("s1"), noHealth: true, protocol: "tcp"}
 	b.run(c)
+	capture, err := wire.NewCapture(n.Host("s1"), "eth0", isDelivered)
+	n.must(err)
+	defer capture.Close()
+	sender, err := wire.NewSender(n.Host("client"), "eth0")
+	n.must(err)
+	defer sender.Close()
 	for _, protocol := range []string{"tcp", "udp"} {
 		c.protocol = protocol
 		b.reload(c)
 		for _, s := range allServices {
 			for _, row := range framesFor(protocol) {
-				t.Run(s.name+"/"+row.name, func(t *testing.T) { b.delivers(t, s, row.build(n.frameTo(s))) })
+				t.Run(s.name+"/"+row.name, func(t *testing.T) {
+					d := delivery{service: s, from: n.mac("lb1", "s1"), to: n.mac("s1", "eth0"), server: n.addressOf("s1", s.outer6)}
+					d.check(t, row.build(n.frameTo(s)), sender, capture)
+				})
 			}
 		}
 	}
@@ -92,23 +101,12 @@ func (n *network) mac(host, device string) net.HardwareAddr {
 	return i.MAC
 }
 
-// delivers sends a frame from the client and compares what comes to the server.
-func (b *balancer) delivers(t *testing.T, s service, frame []byte) {
-	d := delivery{service: s, from: b.mac("lb1", "s1"), to: b.mac("s1", "eth0"), server: b.addressOf("s1", s.outer6)}
+// check sends a frame from the client and compares what comes to the server.
+func (d delivery) check(t *testing.T, frame []byte, sender *wire.Sender, capture *wire.Capture) {
 	want, err := d.frame(frame)
 	if err != nil {
 		t.Fatal(err)
 	}
-	capture, err := wire.NewCapture(b.Host("s1"), "eth0", isDelivered)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer capture.Close()
-	sender, err := wire.NewSender(b.Host("client"), "eth0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sender.Close()
 	if err := sender.Send(frame); err != nil {
 		t.Fatal(err)
 	}
