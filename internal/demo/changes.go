@@ -55,13 +55,19 @@ func addServer4(ctx context.Context, f *farm) ([]string, error) {
 // logged returns what the daemon logs of a change that fn makes. It moves slots,
 // and the log tells that a moment after it was done.
 func (f *farm) logged(ctx context.Context, fn func() error) ([]string, error) {
-	before := len(f.daemon.log.String())
+	before, err := f.daemon.log()
+	if err != nil {
+		return nil, err
+	}
 	if err := fn(); err != nil {
 		return nil, err
 	}
 	for {
-		said := f.daemon.log.String()[before:]
-		if slotsMove.MatchString(said) {
+		log, err := f.daemon.log()
+		if err != nil {
+			return nil, err
+		}
+		if said := strings.TrimPrefix(log, before); slotsMove.MatchString(said) {
 			return strings.Split(said, "\n"), nil
 		}
 		select {

@@ -17,6 +17,7 @@ import (
 	"clearway/dataplane"
 	"clearway/internal/control"
 	"clearway/internal/topo"
+	"clearway/internal/topo/process"
 )
 
 const runtime = `runtime:
@@ -32,8 +33,7 @@ type daemon struct {
 	program string
 	dir     string
 	client  *control.Client
-	cmd     *exec.Cmd
-	log     *log
+	process *process.Daemon // nil when none runs
 }
 
 // newDaemon prepares it with a configuration that says all but where it keeps its
@@ -64,45 +64,43 @@ func (d *daemon) text(config string) []byte { return []byte(fmt.Sprintf(runtime,
 
 // start starts the daemon and waits until it answers.
 func (d *daemon) start(ctx context.Context) error {
-	d.log = &log{}
-	cmd := exec.Command(d.program, "run", "-c", d.path("clearway.yaml"))
-	cmd.Stdout, cmd.Stderr = d.log, d.log
-	d.cmd = cmd
-	if err := d.lab.Host("router").Start(cmd); err != nil {
+	log, err := os.Create(d.path("log"))
+	if err != nil {
 		return fmt.Errorf("starting the daemon: %w", err)
 	}
-	ended := make(chan struct{})
-	go func() { cmd.Wait(); close(ended) }()
-	for {
-		status, err := d.client.Status(ctx)
-		if err == nil && status.Daemon != nil && status.Daemon.PID == cmd.Process.Pid {
-			return nil
-		}
-		select {
-		case <-ended:
-			return fmt.Errorf("the daemon ended at once:\n%s", d.log)
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for the daemon: %w:\n%s", ctx.Err(), d.log)
-		case <-time.After(10 * time.Millisecond):
-		}
+	defer log.Close()
+	cmd := exec.Command(d.program, "run", "-c", d.path("clearway.yaml"))
+	cmd.Stdout, cmd.Stderr = log, log
+	if d.process, err = process.Start(d.lab.Host("router"), cmd); err != nil {
+		return err
 	}
+	if err := d.process.Ready(ctx, d.client); err != nil {
+		said, readErr := d.log()
+		return errors.Join(fmt.Errorf("%w:\n%s", err, said), readErr)
+	}
+	return nil
+}
+
+// log is what the daemon wrote so far.
+func (d *daemon) log() (string, error) {
+	text, err := os.ReadFile(d.path("log"))
+	if err != nil {
+		return "", fmt.Errorf("reading the daemon's log: %w", err)
+	}
+	return string(text), nil
 }
 
 // end ends the daemon; the data path goes on.
 func (d *daemon) end(signal syscall.Signal) error {
-	if d.cmd == nil || d.cmd.Process == nil {
+	if d.process == nil {
 		return nil
 	}
-	if err := d.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("ending the daemon: %w", err)
+	p := d.process
+	d.process = nil
+	if err := p.Stop(signal, 5*time.Second); !errors.Is(err, os.ErrProcessDone) {
+		return err
 	}
-	for range 500 {
-		if err := d.cmd.Process.Signal(syscall.Signal(0)); err != nil {
-			return nil
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	return errors.Join(errors.New("the daemon did not end in 5 s"), d.cmd.Process.Kill())
+	return nil
 }
 
 // remove ends the daemon and takes the data path and all files away.

@@ -4,10 +4,12 @@ package demo
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"clearway/internal/testkit"
@@ -16,16 +18,30 @@ import (
 
 func TestMain(m *testing.M) { topotest.Main(m) }
 
-// program builds clearway, as the demonstration starts it as the daemon.
+// program builds clearway, as the demonstration starts it as the daemon: once for
+// all tests.
 func program(t *testing.T) string {
-	path := filepath.Join(t.TempDir(), "clearway")
-	build := exec.Command(testkit.RequireTool(t, "go"), "build", "-o", path, "clearway/cmd/clearway")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building clearway: %v\n%s", err, out)
+	t.Helper()
+	testkit.RequireTool(t, "go")
+	path, err := built()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return path
 }
+
+var built = sync.OnceValues(func() (string, error) {
+	path, err := filepath.Abs("../../build/demo/clearway")
+	if err != nil {
+		return "", err
+	}
+	build := exec.Command("go", "build", "-o", path, "clearway/cmd/clearway")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building clearway: %w\n%s", err, out)
+	}
+	return path, nil
+})
 
 func TestRun(t *testing.T) {
 	testkit.RequireRoot(t)

@@ -27,12 +27,12 @@ func (r *router) failsAsIs(want ...string) {
 	r.must(r.log.Truncate(0))
 	r.must(r.launch())
 	select {
-	case <-r.ended:
+	case <-r.daemon.Ended:
 	case <-time.After(10 * time.Second):
 		r.t.Fatal("the daemon doesn't end")
 	}
-	code := r.cmd.ProcessState.ExitCode()
-	r.cmd = nil
+	code := r.daemon.ProcessState.ExitCode()
+	r.daemon = nil
 	if code != 1 {
 		r.t.Errorf("the daemon ended with %d, want 1", code)
 	}

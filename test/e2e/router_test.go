@@ -18,6 +18,7 @@ import (
 
 	"clearway/internal/control"
 	"clearway/internal/topo"
+	"clearway/internal/topo/process"
 	"clearway/internal/topo/topotest"
 )
 
@@ -33,9 +34,8 @@ type router struct {
 	attr    *syscall.SysProcAttr // of daemons; nil: root
 	client  *control.Client
 
-	cmd   *exec.Cmd     // the daemon; nil when none runs
-	ended chan struct{} // closed when it has ended
-	log   *os.File      // of all daemons, one after the other
+	daemon *process.Daemon // nil when none runs
+	log    *os.File        // of all daemons, one after the other
 
 	seen account // the most that was counted so far
 }
@@ -67,7 +67,7 @@ func newDemoRouter(t *testing.T) *router {
 }
 
 func (r *router) remove() {
-	if r.cmd != nil {
+	if r.daemon != nil {
 		r.stop(syscall.SIGKILL)
 	}
 	if r.t.Failed() {
@@ -132,61 +132,34 @@ func (r *router) run(c settings) {
 	r.start()
 }
 
-var errEnded = errors.New("the daemon ended at once")
-
 // launch starts the daemon and doesn't wait.
-func (r *router) launch() error {
+func (r *router) launch() (err error) {
 	cmd := exec.Command(r.program, "run", "-c", r.path("clearway.yaml"))
 	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = r.log, r.log, r.attr
-	if err := r.host().Start(cmd); err != nil {
-		return err
-	}
-	r.cmd, r.ended = cmd, make(chan struct{})
-	go func() {
-		cmd.Wait()
-		close(r.ended)
-	}()
-	return nil
+	r.daemon, err = process.Start(r.host(), cmd)
+	return err
 }
 
-// tryStart returns errEnded if the daemon doesn't want to.
+// tryStart returns process.ErrEnded if the daemon doesn't want to.
 func (r *router) tryStart() error {
 	if err := r.launch(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(r.t.Context(), 30*time.Second)
 	defer cancel()
-	for {
-		status, err := r.client.Status(ctx)
-		if err == nil && status.Daemon != nil && status.Daemon.PID == r.cmd.Process.Pid {
-			return nil
-		}
-		select {
-		case <-r.ended:
-			r.cmd = nil
-			return errEnded
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(5 * time.Millisecond):
-		}
+	err := r.daemon.Ready(ctx, r.client)
+	if errors.Is(err, process.ErrEnded) {
+		r.daemon = nil
 	}
+	return err
 }
 
 // stop ends the daemon and waits until it has ended.
 func (r *router) stop(signal syscall.Signal) {
 	r.t.Helper()
-	if err := r.cmd.Process.Signal(signal); err != nil {
-		r.t.Fatal(err)
-	}
-	select {
-	case <-r.ended:
-	case <-time.After(10 * time.Second):
-		r.t.Fatalf("the daemon has not ended 10 s after %v", signal)
-	}
-	if code := r.cmd.ProcessState.ExitCode(); signal == syscall.SIGTERM && code != 0 {
-		r.t.Errorf("after SIGTERM the daemon ended with %d", code)
-	}
-	r.cmd = nil
+	daemon := r.daemon
+	r.daemon = nil
+	r.must(daemon.Stop(signal, 10*time.Second))
 }
 
 // result is what a command did.
@@ -230,7 +203,7 @@ func (r *router) hangUp() {
 		return a.OK + a.Failed
 	}
 	before := attempts()
-	if err := r.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+	if err := r.daemon.Process.Signal(syscall.SIGHUP); err != nil {
 		r.t.Fatal(err)
 	}
 	r.within(30*time.Second, func() error {

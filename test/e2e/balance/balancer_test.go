@@ -4,7 +4,6 @@ package balance
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"clearway/internal/control"
+	"clearway/internal/topo/process"
 	"clearway/internal/topo/topotest"
 )
 
@@ -28,8 +28,7 @@ type balancer struct {
 	client *control.Client
 	log    *os.File // of all daemons, one after the other
 
-	cmd   *exec.Cmd     // the daemon; nil when none runs
-	ended chan struct{} // closed when it has ended
+	daemon *process.Daemon // nil when none runs
 }
 
 // newBalancer prepares a host. All of it is gone when the test ends, and the log
@@ -48,7 +47,7 @@ func (n *network) newBalancer(on string) *balancer {
 }
 
 func (b *balancer) remove() {
-	if b.cmd != nil {
+	if b.daemon != nil {
 		b.stop(syscall.SIGKILL)
 	}
 	if text, err := os.ReadFile(b.log.Name()); err == nil && b.t.Failed() {
@@ -69,33 +68,19 @@ func (b *balancer) write(c settings) {
 	b.must(os.WriteFile(b.path("clearway.yaml"), []byte(b.text(c, b.dir)), 0o600))
 }
 
-// launch starts the daemon and doesn't wait.
-func (b *balancer) launch() {
+// start starts the daemon and waits until it answers.
+func (b *balancer) start() {
 	b.t.Helper()
 	self, err := os.Executable()
 	b.must(err)
 	cmd := exec.Command(self, "run", "-c", b.path("clearway.yaml"))
 	cmd.Env = append(os.Environ(), topotest.AsProgram)
 	cmd.Stdout, cmd.Stderr = b.log, b.log
-	b.must(b.Host(b.on).Start(cmd))
-	b.cmd, b.ended = cmd, make(chan struct{})
-	go func() {
-		cmd.Wait()
-		close(b.ended)
-	}()
-}
-
-// start starts the daemon and waits until it answers.
-func (b *balancer) start() {
-	b.t.Helper()
-	b.launch()
-	b.within(30*time.Second, func() error {
-		status, err := b.client.Status(b.t.Context())
-		if err == nil && status.Daemon != nil && status.Daemon.PID == b.cmd.Process.Pid {
-			return nil
-		}
-		return errors.Join(errors.New("the daemon does not answer"), err)
-	})
+	b.daemon, err = process.Start(b.Host(b.on), cmd)
+	b.must(err)
+	ctx, cancel := context.WithTimeout(b.t.Context(), 30*time.Second)
+	defer cancel()
+	b.must(b.daemon.Ready(ctx, b.client))
 }
 
 // run writes the configuration, starts the daemon with it and waits until all
@@ -117,16 +102,9 @@ func names(members []member) (names []string) {
 // stop ends the daemon and waits until it has ended.
 func (b *balancer) stop(signal syscall.Signal) {
 	b.t.Helper()
-	b.must(b.cmd.Process.Signal(signal))
-	select {
-	case <-b.ended:
-	case <-time.After(10 * time.Second):
-		b.t.Fatalf("the daemon has not ended 10 s after %v", signal)
-	}
-	if code := b.cmd.ProcessState.ExitCode(); signal == syscall.SIGTERM && code != 0 {
-		b.t.Errorf("after SIGTERM the daemon ended with %d", code)
-	}
-	b.cmd = nil
+	daemon := b.daemon
+	b.daemon = nil
+	b.must(daemon.Stop(signal, 10*time.Second))
 }
 
 // reload applies a configuration, and leaves it for the next start.
