@@ -45,10 +45,11 @@ func main() {
 	}
 }
 
-// choose narrows the matrix; an empty string means all.
+// choose narrows the matrix; an empty string means all. With a name that no chosen
+// kernel has, there is nothing: half of what was asked for could pass for all.
 func choose(all []kernel, version, names string) []kernel {
 	var out []kernel
-	wanted := strings.Split(names, ",")
+	wanted, found := strings.Split(names, ","), map[string]bool{"": true}
 	for _, k := range all {
 		if version != "" && k.Version != version {
 			continue
@@ -57,10 +58,16 @@ func choose(all []kernel, version, names string) []kernel {
 		for _, s := range k.Sets {
 			if names == "" || slices.Contains(wanted, s.Name) {
 				sets = append(sets, s)
+				found[s.Name] = true
 			}
 		}
 		if len(sets) > 0 {
 			out = append(out, kernel{k.Version, k.Suite, sets})
+		}
+	}
+	for _, name := range wanted {
+		if !found[name] {
+			return nil
 		}
 	}
 	return out

@@ -78,6 +78,8 @@ func TestChoose(t *testing.T) {
 		{"", "e2e", "6.12 (e2e)"},
 		{"", "e2e,smoke", "5.10 (smoke), 6.12 (smoke, e2e)"},
 		{"5.10", "e2e", ""},
+		{"5.10", "smoke,e2e", ""},
+		{"", "smoke,esmoke", ""},
 		{"6", "", ""},
 	} {
 		if diff := cmp.Diff(row.want, describe(choose(all, row.version, row.set))); diff != "" {
