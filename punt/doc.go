@@ -15,26 +15,20 @@
 // # A program
 //
 // This prints what the rules match on queue 0 of eth0. It is all there is to do:
-// the daemon's own program steers the packets, so none is attached here. check
-// ends the program on an error.
+// the daemon's own program steers the packets, so none is attached here. check and
+// must end the program on an error.
 //
-//	umem, err := xsk.NewUMEM(xsk.UMEMOptions{})
-//	check(err)
-//	sock, err := xsk.Open(umem, xsk.Options{Ifindex: ifindex})
-//	check(err)
+//	umem := must(xsk.NewUMEM(xsk.UMEMOptions{}))
+//	sock := must(xsk.Open(umem, xsk.Options{Ifindex: ifindex}))
 //	check(punt.Register(ctx, punt.DefaultControl, "eth0", sock.Queue(), sock.FD()))
-//	for cache := umem.NewCache(); ; {
+//	for cache := umem.NewCache(); ; must(sock.Fill.Refill(cache)) {
 //		check(sock.RX.Wait(ctx))
-//		a, b := sock.RX.Peek(64)
-//		for _, span := range [2][]xsk.Desc{a, b} {
-//			for _, d := range span {
-//				fmt.Printf("%x\n", umem.Data(d))
-//			}
-//			check(cache.PutAll(span))
+//		packets := slices.Concat(sock.RX.Peek(64))
+//		for _, d := range packets {
+//			fmt.Printf("%x\n", umem.Data(d))
 //		}
-//		sock.RX.Release(len(a) + len(b))
-//		_, err := sock.Fill.Refill(cache)
-//		check(err)
+//		check(cache.PutAll(packets))
+//		sock.RX.Release(len(packets))
 //	}
 //
 // examples/punt-echo answers what it gets.
