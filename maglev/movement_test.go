@@ -41,8 +41,9 @@ var changes = []struct {
 }
 
 // TestMovement: a change moves the share that it must, and little else. The limits
-// for the latter are twice the mean of many tables, so that the mean of a few
-// stays below.
+// for the latter are twice the mean of many tables. The median of a few has to stay
+// below: one table in some hundreds moves up to ten times as much as the others,
+// where permutations happen to run side by side.
 func TestMovement(t *testing.T) {
 	rng := testkit.Rand(t)
 	for _, row := range []struct {
@@ -54,25 +55,23 @@ func TestMovement(t *testing.T) {
 		{4093, 40, 20, []float64{4.4, 4.4, 4.4, 4.2, 5.4}},
 		{16381, 10, 10, []float64{1.1, 1.1, 1.1, 0.9, 1.1}},
 		{16381, 160, 5, []float64{3.2, 3.2, 3.2, 3.2, 5.6}},
-		{65537, 100, 2, []float64{1.2, 1.2, 1.2, 1.2, 2}},
+		{65537, 100, 5, []float64{1.2, 1.2, 1.2, 1.2, 2}},
 	} {
 		for i, change := range changes {
 			t.Run(fmt.Sprintf("size=%d/backends=%d/%s", row.size, row.n, change.name), func(t *testing.T) {
-				moved, needless := 0.0, 0.0
-				for range row.runs {
+				// A backend's share is off by a slot at most.
+				must, slack := 100*change.must(float64(row.n)), 100*float64(row.n)/float64(row.size)
+				needless := median(row.runs, func() float64 {
 					m := movement(t, rng, row.size, backendsOf(row.n, nil), change.do)
-					moved += 100 * m.Share() / float64(row.runs)
-					needless += 100 * float64(m.Needless) / float64(m.Of) / float64(row.runs)
-				}
+					if needed := 100*m.Share() - percentNeedless(m); math.Abs(needed-must) > slack {
+						t.Errorf("%.2f %% had to move, want %.2f %%", needed, must)
+					}
+					return percentNeedless(m)
+				})
 				if needless > row.needless[i] {
 					t.Errorf("%.2f %% move needlessly, want at most %.2f %%", needless, row.needless[i])
 				}
-				// A backend's share is off by a slot at most.
-				must, slack := 100*change.must(float64(row.n)), 100*float64(row.n)/float64(row.size)
-				if math.Abs(moved-needless-must) > slack {
-					t.Errorf("%.2f %% must move, want %.2f %%", moved-needless, must)
-				}
-				t.Logf("%.2f %% move, %.2f %% needlessly", moved, needless)
+				t.Logf("%.2f %% move needlessly", needless)
 			})
 		}
 	}
@@ -83,18 +82,29 @@ func TestMovement(t *testing.T) {
 func TestWeightedMovement(t *testing.T) {
 	rng := testkit.Rand(t)
 	for _, change := range changes {
-		needless := 0.0
-		const runs = 10
-		for range runs {
+		needless := median(10, func() float64 {
 			backends := backendsOf(40, func(int) uint32 { return 1 + rng.Uint32N(20) })
-			m := movement(t, rng, 16381, backends, change.do)
-			needless += 100 * float64(m.Needless) / float64(m.Of) / runs
-		}
+			return percentNeedless(movement(t, rng, 16381, backends, change.do))
+		})
 		if needless > 2.5 {
 			t.Errorf("%s: %.2f %% move needlessly, want at most 2.5 %%", change.name, needless)
 		}
 		t.Logf("%s: %.2f %% move needlessly", change.name, needless)
 	}
+}
+
+func percentNeedless(m Moves) float64 {
+	return 100 * float64(m.Needless) / float64(m.Of)
+}
+
+// median is the upper one of what n runs return.
+func median(n int, run func() float64) float64 {
+	values := make([]float64, n)
+	for i := range values {
+		values[i] = run()
+	}
+	slices.Sort(values)
+	return values[n/2]
 }
 
 func movement(t *testing.T, rng *rand.Rand, size int, old []Backend, change func(*rand.Rand, []Backend) []Backend) Moves {
