@@ -284,12 +284,27 @@ struct flow_key {
 	__be32 source[4];	/* IPv4 in the first word */
 };
 
+/* Flags of a flow. In a set 15 bits of its key's hash are with them. */
 #define FLOW_CONFIRMED 1
+#define FLOW_TAG_SHIFT 1
+#define FLOW_TAG_MASK 0xfffeu
 
 struct flow {
 	__u16 backend;		/* of its service */
 	__u16 flags;
 	__u32 seen;		/* clock.seconds */
+};
+
+/* Where a flow with a record can be, if its service tracks always: backend is 0 where none is. */
+#define FLOW_WAYS 4
+
+struct flow_way {
+	struct flow_key key;
+	struct flow flow;
+};
+
+struct flow_set {
+	struct flow_way way[FLOW_WAYS];
 };
 
 struct service_counters {

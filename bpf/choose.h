@@ -5,35 +5,7 @@
  * and tells why.
  */
 #pragma once
-#include "find_service.h"
-
-#define HASH_FACTOR 0x9fb21c651e98df25ull
-
-/* Even a low bit of x changes all of the upper half. */
-static __always_inline __u64 hash_mix(__u64 x)
-{
-	x ^= x >> 32;
-	x *= HASH_FACTOR;
-	x ^= x >> 29;
-	x *= HASH_FACTOR;
-	return x ^ x >> 32;
-}
-
-static __always_inline __u64 hash_step(__u64 x)
-{
-	x *= HASH_FACTOR;
-	return x ^ x >> 32;
-}
-
-static __always_inline __u32 flow_hash(const struct flow_key *f, __u64 seed, int ipv6)
-{
-	const __be32 *a = f->source;
-
-	if (!ipv6)
-		return hash_mix(seed ^ ((__u64)a[0] << 32 | f->ports)) >> 32;
-	return hash_mix(hash_step(hash_step(seed ^ ((__u64)a[1] << 32 | a[0])) ^
-				  ((__u64)a[3] << 32 | a[2])) ^ f->ports) >> 32;
-}
+#include "flows.h"
 
 /* The word of the flow's slot; 0: nobody's. A table is never looked up with a constant. */
 static __always_inline __u32 find_slot(const struct pkt *p)
@@ -69,53 +41,6 @@ static __always_inline __u32 backend_flags(const struct service *s, __u32 backen
 	const struct backend *b = bpf_map_lookup_elem(&backends, &index);
 
 	return backend && b ? b->flags : 0;
-}
-
-/* A record is written as one word, so that nobody sees half of one. */
-static __always_inline __u64 flow_word(__u32 backend, __u32 flags)
-{
-	return backend | flags << 16 | (__u64)clock.seconds << 32;
-}
-
-static __always_inline void write_flow(struct flow *f, __u32 backend, __u32 flags)
-{
-	if (!explain)
-		*(volatile __u64 *)f = flow_word(backend, flags);
-}
-
-/* Whether there is now a record. */
-static __always_inline int insert_flow(struct pkt *p, __u32 backend, __u32 flags)
-{
-	__u64 *word = &p->scratch->flow;
-	__u32 id = p->service->id;
-	struct service_counters *c;
-	long failed;
-
-	if (explain)
-		return 1;
-	*word = flow_word(backend, flags);
-	if (p->service->flags & SERVICE_ALWAYS)
-		failed = bpf_map_update_elem(&flows_lru, &p->scratch->flow_key, word, BPF_ANY);
-	else
-		failed = bpf_map_update_elem(&flows, &p->scratch->flow_key, word, BPF_ANY);
-	c = bpf_map_lookup_elem(&service_counters, &id);
-	if (!c)
-		return !failed;
-	if (failed)
-		c->track_full++;
-	else
-		c->recorded++;
-	return !failed;
-}
-
-static __always_inline struct flow *find_record(struct pkt *p)
-{
-	struct flow_key *key = &p->scratch->flow_key;
-
-	*(__u64 *)key = p->service->id | (__u64)key->ports << 32;	/* see set_source */
-	if (p->service->flags & SERVICE_ALWAYS)
-		return bpf_map_lookup_elem(&flows_lru, key);
-	return bpf_map_lookup_elem(&flows, key);
 }
 
 /* Whether the packet starts a flow. */
@@ -158,10 +83,10 @@ static __always_inline __u32 choose_unrecorded(struct pkt *p, __u32 word, struct
 	/* Nothing to remember: it goes where flows without a record go, now and later. */
 	if ((start ? cur == base : want == cur) && !(word & SLOT_RECORD)) {
 		if (f)
-			write_flow(f, cur, start ? 0 : FLOW_CONFIRMED);
+			write_flow(f, cur, p->tag | (start ? 0 : FLOW_CONFIRMED));
 		return choice_is(CHOICE_CUR, cur);
 	}
-	if (insert_flow(p, want, start ? 0 : FLOW_CONFIRMED))
+	if (insert_flow(p, f, want, start ? 0 : FLOW_CONFIRMED))
 		return choice_is(want == cur ? CHOICE_NEW_CUR : CHOICE_NEW_BASE, want);
 	if (start && backend_flags(p->service, base) & BACKEND_ACCEPT)
 		want = base;

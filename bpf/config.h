@@ -14,3 +14,6 @@ const volatile __u32 skip_neigh;
 
 /* This is the explain twin: it notes what it sees in trace. */
 const volatile __u32 explain;
+
+/* Entries of flows_lru. */
+const volatile __u32 flow_sets;

@@ -115,12 +115,13 @@ struct {
 	__type(value, struct flow);
 } flows SEC(".maps");
 
-/* All flows of the services that track always. */
+/* All flows of the services that track always, by their hash. User space maps it into its memory. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
-	__type(key, struct flow_key);
-	__type(value, struct flow);
+	__type(key, __u32);
+	__type(value, struct flow_set);
 } flows_lru SEC(".maps");
 
 /* By id. The programs write, user space reads. */

@@ -36,6 +36,8 @@ struct pkt {
 	__u32 number;		/* of the service that it is for, or PUNT_RULE; 0 = none */
 	const struct service *service;
 	__u32 hash;		/* of its flow */
+	struct flow_set *set;	/* in which that may have a record, */
+	__u32 tag;		/* with this among its flags; 0 outside of sets */
 };
 
 static __always_inline void *header(const struct pkt *p, __u32 offset)

@@ -4,71 +4,69 @@ package dataplane
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 
 	"github.com/cilium/ebpf"
-	"golang.org/x/sys/unix"
 )
 
 // flowMaps hold the records of flows; which of them is told by how a service
 // tracks.
 var flowMaps = []string{"flows", "flows_lru"}
 
-// eachFlow goes through the records of a map once, while programs change it: each
-// that is there all the time comes up, once or several times.
-func eachFlow(m *ebpf.Map, yield func(pipelineFlowKey, pipelineFlow)) error {
-	keys, values := make([]pipelineFlowKey, batchSize), make([]pipelineFlow, batchSize)
-	var cursor ebpf.MapBatchCursor
-	for {
-		n, err := m.BatchLookup(&cursor, keys, values, nil)
-		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-			return fmt.Errorf("reading flow records: %w", err)
-		}
-		for i := range n {
-			yield(keys[i], values[i])
-		}
-		if err != nil {
-			return nil
-		}
+// flowRecords are those in a map of them, while programs change it.
+type flowRecords interface {
+	// each goes through them once: each that is there all the time comes up, once
+	// or several times.
+	each(yield func(pipelineFlowKey, pipelineFlow)) error
+	find(pipelineFlowKey) (f pipelineFlow, found bool, err error)
+	// remove takes away what was found; that it is gone already is no error.
+	remove(pipelineFlowKey, pipelineFlow) error
+	// add leaves a record alone that the flow has. Without room nothing is added.
+	add(pipelineFlowKey, pipelineFlow) (room bool, err error)
+}
+
+// withFlows opens the records in m for as long as do takes.
+func withFlows(m *ebpf.Map, do func(flowRecords) error) error {
+	if m.Type() == ebpf.Array {
+		return withFlowSets(m, func(s flowSets) error { return do(s) })
 	}
+	return do(flowHashMap{m})
+}
+
+func eachFlow(m *ebpf.Map, yield func(pipelineFlowKey, pipelineFlow)) error {
+	return withFlows(m, func(r flowRecords) error { return r.each(yield) })
 }
 
 // deleteFlows deletes those records that are dead still: the flow of one may have
-// begun anew since it was looked at, so each is read again right before. One that
-// is gone already is no error.
+// begun anew since it was looked at, so each is read again right before.
 func deleteFlows(m *ebpf.Map, keys []pipelineFlowKey, dead func(pipelineFlowKey, pipelineFlow) bool) error {
-	for _, key := range keys {
-		var f pipelineFlow
-		err := m.Lookup(key, &f)
-		if err == nil && dead(key, f) {
-			err = m.Delete(key)
+	return withFlows(m, func(r flowRecords) error {
+		for _, key := range keys {
+			f, found, err := r.find(key)
+			if err == nil && found && dead(key, f) {
+				err = r.remove(key, f)
+			}
+			if err != nil {
+				return err
+			}
 		}
-		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-			return fmt.Errorf("deleting flow records: %w", err)
-		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // copyFlows adds the records of one map to another, as far as there is room, and
 // leaves alone those that it has.
 func copyFlows(to, from *ebpf.Map) error {
-	full := false
-	var failed error
-	err := eachFlow(from, func(key pipelineFlowKey, f pipelineFlow) {
-		if full || failed != nil {
-			return
-		}
-		switch err := to.Update(key, f, ebpf.UpdateNoExist); {
-		case errors.Is(err, unix.E2BIG):
-			full = true
-		case err != nil && !errors.Is(err, ebpf.ErrKeyExist):
-			failed = fmt.Errorf("copying flow records: %w", err)
-		}
+	return withFlows(to, func(to flowRecords) error {
+		var failed error
+		err := eachFlow(from, func(key pipelineFlowKey, f pipelineFlow) {
+			if failed == nil {
+				_, failed = to.add(key, f)
+			}
+		})
+		return errors.Join(err, failed)
 	})
-	return errors.Join(err, failed)
 }
 
 // takeFlows copies the records that next does not share, before ports move to it.

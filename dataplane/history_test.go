@@ -4,6 +4,7 @@ package dataplane
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"testing"
@@ -85,9 +86,20 @@ func (r *timedRouter) flowIn(service string, ok func(tracking.Slot) bool) pipeli
 
 func (r *timedRouter) putFlow(key pipelineFlowKey, backend uint16, flags uint16, age time.Duration) {
 	r.t.Helper()
-	f := pipelineFlow{Backend: backend, Flags: flags, Seen: uint32((r.now - age) / time.Second)}
-	if err := r.dp.gen.maps("flows").Put(key, f); err != nil {
-		r.t.Fatal(err)
+	r.addFlow("flows", key, pipelineFlow{Backend: backend, Flags: flags, Seen: uint32((r.now - age) / time.Second)})
+}
+
+func (r *timedRouter) addFlow(name string, key pipelineFlowKey, f pipelineFlow) {
+	r.t.Helper()
+	err := withFlows(r.dp.gen.maps(name), func(records flowRecords) error {
+		room, err := records.add(key, f)
+		if err == nil && !room {
+			err = errors.New("there is no room")
+		}
+		return err
+	})
+	if err != nil {
+		r.t.Fatalf("adding a record to %s: %v", name, err)
 	}
 }
 

@@ -194,7 +194,7 @@ func TestObjectPadding(t *testing.T) {
 	}
 	for _, shared := range []string{"port", "l3", "vlan_block", "prefix_block", "prefix_shortcut", "mss_rule", "egress", "bpf_devmap_val",
 		"counter", "port_counters", "scratch", "mutation", "bpf_fib_lookup", "settings", "trace", "address", "service_port",
-		"service_port_key", "service", "service_note", "table_block", "backend", "flow_key", "flow", "service_counters",
+		"service_port_key", "service", "service_note", "table_block", "backend", "flow_key", "flow", "flow_set", "service_counters",
 		"balance_settings", "clock", "target", "local"} {
 		if !walked[shared] {
 			t.Errorf("struct %s was not reached", shared)
@@ -261,6 +261,7 @@ func TestObjectGoTypes(t *testing.T) {
 		"backend":          unsafe.Sizeof(pipelineBackend{}),
 		"flow_key":         unsafe.Sizeof(pipelineFlowKey{}),
 		"flow":             unsafe.Sizeof(pipelineFlow{}),
+		"flow_set":         unsafe.Sizeof(flowSet{}),
 		"service_counters": unsafe.Sizeof(pipelineServiceCounters{}),
 		"balance_settings": unsafe.Sizeof(pipelineBalanceSettings{}),
 		"clock":            unsafe.Sizeof(pipelineClock{}),

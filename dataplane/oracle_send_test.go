@@ -3,7 +3,6 @@
 package dataplane
 
 import (
-	"errors"
 	"net/netip"
 
 	"github.com/cilium/ebpf"
@@ -118,15 +117,20 @@ func (o *oracle) run(c *conn, frame []byte) (to *server) {
 func (o *oracle) compareRecord(c *conn) {
 	s, r := c.subject, o.registered(c.subject)
 	var got pipelineFlow
+	var found bool
+	err := withFlows(o.flowMap(s), func(records flowRecords) (err error) {
+		got, found, err = records.find(c.flow.wire(r.record.Id, s.config.Affinity))
+		return err
+	})
 	want, any := s.records[c.flow]
-	switch err := o.flowMap(s).Lookup(c.flow.wire(r.record.Id, s.config.Affinity), &got); {
-	case errors.Is(err, ebpf.ErrKeyNotExist):
+	switch {
+	case err != nil:
+		o.violate(c, "reading a record: %v", err)
+		return
+	case !found:
 		if any {
 			o.violate(c, "service %s, flow %v: it has no record, the rules say %+v", s.name, c.flow, want)
 		}
-		return
-	case err != nil:
-		o.violate(c, "reading a record: %v", err)
 		return
 	}
 	to := r.named(got.Backend)

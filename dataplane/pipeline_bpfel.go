@@ -159,6 +159,15 @@ type pipelineFlowKey struct {
 	Source  [4]uint32
 }
 
+type pipelineFlowSet struct {
+	_   structs.HostLayout
+	Way [4]struct {
+		_    structs.HostLayout
+		Key  pipelineFlowKey
+		Flow pipelineFlow
+	}
+}
+
 type pipelineL3 struct {
 	_       structs.HostLayout
 	Mac     [6]uint8
@@ -440,6 +449,7 @@ const (
 	pipelineVarClock           = "clock"
 	pipelineVarExplain         = "explain"
 	pipelineVarExported        = "exported"
+	pipelineVarFlowSets        = "flow_sets"
 	pipelineVarFrags           = "frags"
 	pipelineVarSettings        = "settings"
 	pipelineVarShared          = "shared"
@@ -529,6 +539,7 @@ type pipelineVariableSpecs struct {
 	Clock     *ebpf.VariableSpec `ebpf:"clock"`
 	Explain   *ebpf.VariableSpec `ebpf:"explain"`
 	Exported  *ebpf.VariableSpec `ebpf:"exported"`
+	FlowSets  *ebpf.VariableSpec `ebpf:"flow_sets"`
 	Frags     *ebpf.VariableSpec `ebpf:"frags"`
 	Settings  *ebpf.VariableSpec `ebpf:"settings"`
 	Shared    *ebpf.VariableSpec `ebpf:"shared"`
@@ -614,6 +625,7 @@ type pipelineVariables struct {
 	Clock     *ebpf.Variable `ebpf:"clock"`
 	Explain   *ebpf.Variable `ebpf:"explain"`
 	Exported  *ebpf.Variable `ebpf:"exported"`
+	FlowSets  *ebpf.Variable `ebpf:"flow_sets"`
 	Frags     *ebpf.Variable `ebpf:"frags"`
 	Settings  *ebpf.Variable `ebpf:"settings"`
 	Shared    *ebpf.Variable `ebpf:"shared"`

@@ -109,7 +109,10 @@ func pipelineSpec(s sizes, twin bool) (*ebpf.CollectionSpec, error) {
 	if !probeKernel().sockets {
 		withoutSockets(spec)
 	}
-	return spec, setConstants(spec, twin)
+	if err := setConstants(spec, twin); err != nil {
+		return nil, err
+	}
+	return spec, setConstant(spec, "flow_sets", spec.Maps["flows_lru"].MaxEntries)
 }
 
 // withoutSockets is for kernels that have none: a map of devices that stays empty
@@ -123,14 +126,21 @@ func setConstants(spec *ebpf.CollectionSpec, twin bool) error {
 		if on {
 			value = 1
 		}
-		if err := spec.Variables[name].Set(value); err != nil {
-			return fmt.Errorf("setting constant %s: %w", name, err)
+		if err := setConstant(spec, name, value); err != nil {
+			return err
 		}
 	}
 	if k.frags {
 		for _, p := range spec.Programs {
 			p.Flags |= unix.BPF_F_XDP_HAS_FRAGS
 		}
+	}
+	return nil
+}
+
+func setConstant(spec *ebpf.CollectionSpec, name string, value uint32) error {
+	if err := spec.Variables[name].Set(value); err != nil {
+		return fmt.Errorf("setting constant %s: %w", name, err)
 	}
 	return nil
 }

@@ -77,12 +77,9 @@ func TestSweepOfOtherServices(t *testing.T) {
 	for _, id := range []uint32{services["always"].record.Id, services["never"].record.Id, 15} {
 		r.putFlow(pipelineFlowKey{Service: id}, 1, flowConfirmed, 0)
 	}
-	lru := r.dp.gen.maps("flows_lru")
 	kept := pipelineFlowKey{Service: services["always"].record.Id, Ports: 1}
 	for _, key := range []pipelineFlowKey{kept, {Service: services["web"].record.Id}} {
-		if err := lru.Put(key, pipelineFlow{Backend: 1, Flags: flowConfirmed, Seen: uint32(r.now / time.Second)}); err != nil {
-			t.Fatal(err)
-		}
+		r.addFlow("flows_lru", key, pipelineFlow{Backend: 1, Flags: flowConfirmed, Seen: uint32(r.now / time.Second)})
 	}
 	r.tick(0)
 	if got := r.flows("flows"); len(got) != 0 {

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dataplane
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+// flowHashMap is a map that has a record under the key of its flow.
+type flowHashMap struct{ *ebpf.Map }
+
+func (m flowHashMap) each(yield func(pipelineFlowKey, pipelineFlow)) error {
+	keys, values := make([]pipelineFlowKey, batchSize), make([]pipelineFlow, batchSize)
+	var cursor ebpf.MapBatchCursor
+	for {
+		n, err := m.BatchLookup(&cursor, keys, values, nil)
+		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+			return fmt.Errorf("reading flow records: %w", err)
+		}
+		for i := range n {
+			yield(keys[i], values[i])
+		}
+		if err != nil {
+			return nil
+		}
+	}
+}
+
+func (m flowHashMap) find(key pipelineFlowKey) (f pipelineFlow, found bool, err error) {
+	switch err := m.Lookup(key, &f); {
+	case errors.Is(err, ebpf.ErrKeyNotExist):
+		return f, false, nil
+	case err != nil:
+		return f, false, fmt.Errorf("reading a flow record: %w", err)
+	}
+	return f, true, nil
+}
+
+func (m flowHashMap) remove(key pipelineFlowKey, _ pipelineFlow) error {
+	if err := m.Delete(key); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+		return fmt.Errorf("deleting a flow record: %w", err)
+	}
+	return nil
+}
+
+func (m flowHashMap) add(key pipelineFlowKey, f pipelineFlow) (room bool, err error) {
+	switch err := m.Update(key, f, ebpf.UpdateNoExist); {
+	case errors.Is(err, unix.E2BIG):
+		return false, nil
+	case err != nil && !errors.Is(err, ebpf.ErrKeyExist):
+		return false, fmt.Errorf("adding a flow record: %w", err)
+	}
+	return true, nil
+}
