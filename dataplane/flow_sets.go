@@ -55,7 +55,7 @@ func (s flowSets) find(key pipelineFlowKey) (pipelineFlow, bool, error) {
 }
 
 func (s flowSets) remove(key pipelineFlowKey, f pipelineFlow) error {
-	if way, found := s.of(key).find(key); found == f {
+	if way, found := s.of(key).find(key); way != nil && found == f {
 		way.clear(f)
 	}
 	return nil
@@ -101,7 +101,7 @@ func (s *flowSet) leastNeeded() *flowWay {
 	return least
 }
 
-// needOf is need_of in bpf/flows.h.
+// needOf is need_of in bpf/flows.h, but that even a start seen at 0 is needed.
 func needOf(f pipelineFlow) uint32 {
 	switch {
 	case f.Backend == 0:
@@ -109,7 +109,7 @@ func needOf(f pipelineFlow) uint32 {
 	case f.Flags&flowConfirmed != 0:
 		return f.Seen | 1<<31
 	}
-	return f.Seen
+	return f.Seen + 1
 }
 
 // read reads what is there, with backend 0 where the flow isn't of the key.
