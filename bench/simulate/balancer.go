@@ -25,8 +25,7 @@ type balancer struct {
 	way      way
 	table    *tracking.Table
 	backends tracking.Backends
-	records  records   // none with never
-	tracked  *refusing // the same, with changed
+	records  records // none with never
 	settle   time.Duration
 	clock    tracking.Clock
 	noRoom   int // records that found none
@@ -37,11 +36,10 @@ func newBalancer(w way, f fleet, v version) *balancer {
 	b := &balancer{way: w, settle: seconds(f.settle), clock: clockAt(v.at)}
 	switch w {
 	case changed:
-		b.tracked = newRefusing(f.records)
-		b.records = b.tracked
+		b.records = newRefusing(f.records)
 		b.table = tracking.New(v.owners)
 	case always:
-		b.records = newForgetting(f.records)
+		b.records = newSets(f.records)
 	}
 	b.follow(v, v.at)
 	return b
@@ -70,7 +68,7 @@ func (b *balancer) follow(v version, now int) {
 // tick does what is due.
 func (b *balancer) tick(now int) {
 	b.clock = clockAt(now)
-	if b.way != changed {
+	if b.way == never {
 		return
 	}
 	b.table.Settle(seconds(now), b.settle)
@@ -82,7 +80,7 @@ func (b *balancer) tick(now int) {
 func (b *balancer) sweep() {
 	slots := b.table.Slots()
 	deviates := make([]bool, len(slots))
-	b.tracked.sweep(func(id uint32, f tracking.Flow) (keep bool) {
+	b.records.sweep(func(id uint32, f tracking.Flow) (keep bool) {
 		i := slotOf(id, len(slots))
 		if f.Expired(slots[i], b.backends, b.clock, b.settle) {
 			return false

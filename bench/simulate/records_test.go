@@ -6,45 +6,58 @@ import (
 	"slices"
 	"testing"
 
-	"clearway/internal/testkit"
 	"clearway/tracking"
 )
 
-// TestForgetting compares with a list in order of use.
-func TestForgetting(t *testing.T) {
-	type used struct {
-		id   uint32
-		flow tracking.Flow
+// TestSets: in one set, a line of what is written in turn, and which are there then.
+func TestSets(t *testing.T) {
+	start := func(seen uint32) tracking.Flow { return tracking.Flow{Backend: 1, Seen: seen} }
+	flow := func(seen uint32) tracking.Flow { return tracking.Flow{Backend: 1, Seen: seen, Confirmed: true} }
+	for _, row := range []struct {
+		name    string
+		written []tracking.Flow // of flow 0, 1, ...
+		want    []uint32
+	}{
+		{"room", []tracking.Flow{start(1), flow(1), start(1), flow(1)}, []uint32{0, 1, 2, 3}},
+		{"seen least lately", []tracking.Flow{flow(7), flow(5), flow(6), flow(8), flow(9)}, []uint32{0, 2, 3, 4}},
+		{"a start before a flow", []tracking.Flow{flow(1), flow(1), start(8), flow(1), flow(1)}, []uint32{0, 1, 3, 4}},
+		{"the oldest start", []tracking.Flow{start(4), start(3), flow(1), start(5), start(6), start(7)}, []uint32{2, 3, 4, 5}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r := newSets(1)
+			for id, f := range row.written {
+				if !r.write(uint32(id), f) {
+					t.Fatalf("no room for %d", id)
+				}
+			}
+			var got []uint32
+			for id, f := range row.written {
+				if found, ok := r.find(uint32(id)); ok && found == f {
+					got = append(got, uint32(id))
+				}
+			}
+			if !slices.Equal(got, row.want) || r.len() != len(got) {
+				t.Errorf("%v are there, of %d, want %v", got, r.len(), row.want)
+			}
+		})
 	}
-	rng := testkit.Rand(t)
-	const room = 5
-	fast, slow := newForgetting(room), []used(nil)
-	for step := range 10_000 {
-		id := uint32(rng.IntN(9))
-		at := slices.IndexFunc(slow, func(u used) bool { return u.id == id })
-		if rng.IntN(2) == 0 {
-			f, ok := fast.find(id)
-			if ok != (at >= 0) || ok && f != slow[at].flow {
-				t.Fatalf("step %d: found %+v, %v of %d in %+v", step, f, ok, id, slow)
-			}
-			if ok {
-				u := slow[at]
-				slow = append(slices.Delete(slow, at, at+1), u)
-			}
-			continue
-		}
-		u := used{id, tracking.Flow{Backend: uint16(rng.IntN(100))}}
-		if !fast.write(id, u.flow) {
-			t.Fatalf("step %d: no room", step)
-		}
-		if at >= 0 {
-			slow = slices.Delete(slow, at, at+1)
-		}
-		slow = append(slow, u)
-		slow = slow[max(0, len(slow)-room):]
-		if fast.len() != len(slow) {
-			t.Fatalf("step %d: it has %d records, want %d", step, fast.len(), len(slow))
-		}
+}
+
+func TestSetsOverwriteAndSweep(t *testing.T) {
+	r := newSets(3)
+	for id := range uint32(3) {
+		r.write(id, tracking.Flow{Backend: 1, Seen: 5})
+		r.write(id, tracking.Flow{Backend: uint16(2 + id), Seen: 6})
+	}
+	if f, _ := r.find(1); r.len() != 3 || f.Backend != 3 {
+		t.Errorf("%d records, that of 1 is %+v", r.len(), f)
+	}
+	r.sweep(func(id uint32, f tracking.Flow) bool { return id == 2 && f.Backend == 4 })
+	if _, ok := r.find(1); ok || r.len() != 1 {
+		t.Error("a swept record is there")
+	}
+	if _, ok := r.find(2); !ok {
+		t.Error("a record that is kept is not there")
 	}
 }
 

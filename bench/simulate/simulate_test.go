@@ -103,9 +103,12 @@ func TestFlood(t *testing.T) {
 	s.flood, s.floodFrom, s.floodTo = 2000, 300, 500
 	s.records = 20_000
 	r := mustSimulate(t, s)
-	wantBroken(t, r, [ways]bool{always: true, never: true})
-	if got := r.of[always].records; got != s.records {
-		t.Errorf("always has %d records at most, want all %d", got, s.records)
+	// In a set without a start the first one of the flood takes the place of a flow.
+	if of := r.of; of[changed].broken > 0 || of[always].broken*20 > of[never].broken {
+		t.Errorf("broken: changed %d, always %d, never %d", of[changed].broken, of[always].broken, of[never].broken)
+	}
+	if got := r.of[always].records; got < 3*s.records {
+		t.Errorf("always has %d records at most in %d sets: this flood shows too little", got, s.records)
 	}
 }
 
