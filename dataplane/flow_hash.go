@@ -2,10 +2,10 @@
 
 package dataplane
 
-// hashFactor is HASH_FACTOR in bpf/choose.h.
+// hashFactor is HASH_FACTOR in bpf/hash.h.
 const hashFactor = 0x9fb21c651e98df25
 
-// flowHash is flow_hash in bpf/choose.h.
+// flowHash is flow_hash in bpf/hash.h.
 func flowHash(s pipelineService, f pipelineFlowKey) uint32 {
 	a := f.Source
 	word := func(low, high uint32) uint64 { return uint64(high)<<32 | uint64(low) }

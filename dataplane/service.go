@@ -68,7 +68,7 @@ type Tracking string
 // The ways of tracking.
 const (
 	TrackChanged Tracking = "changed" // those that a change of the table would move
-	TrackAlways  Tracking = "always"  // all, the least recently used given up when full
+	TrackAlways  Tracking = "always"  // all; in a full set the one needed least makes room
 	TrackNever   Tracking = "never"   // none: flows go with the table
 )
 

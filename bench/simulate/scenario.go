@@ -8,7 +8,7 @@ type fleet struct {
 	balancers int
 	backends  int
 	tableSize int // prime
-	records   int // a balancer has room for
+	records   int // a balancer has room for; with always, sets
 	settle    int
 	flows     int     // that start while it lasts,
 	duration  int     // at a steady rate
