@@ -207,6 +207,25 @@ func TestAlwaysAnotherTag(t *testing.T) {
 	}
 }
 
+// TestAlwaysSameTag: the tag doesn't stand for the key.
+func TestAlwaysSameTag(t *testing.T) {
+	r := alwaysRouter(t, 1)
+	key := r.keyOf("web", webFlow(1))
+	_, slot := r.dp.gen.image.registry.services["web"].slotOf(key)
+	for word := range flowKeyWords(key) {
+		for w := range r.ways() {
+			r.setWay(w, pipelineFlowKey{}, pipelineFlow{})
+		}
+		r.setWay(0, likeKey(key, word), pipelineFlow{Backend: slot.Cur()%3 + 1, Flags: flowConfirmed | flowTag(recordHash(key)), Seen: uint32(r.now / time.Second)})
+		before := r.ways()
+		r.seconds(shotData, 1, 1)
+		after := r.ways()
+		if got, f := after[1].read(); after[0] != before[0] || got != key || f.Backend != slot.Cur() {
+			t.Errorf("beside a key that differs in word %d: %+v has backend %d, want %d; the other way became %x", word, got, f.Backend, slot.Cur(), after[0])
+		}
+	}
+}
+
 // TestAlwaysFound: programs and user space look for a record at the same place.
 func TestAlwaysFound(t *testing.T) {
 	rng := testkit.Rand(t)

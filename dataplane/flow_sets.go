@@ -55,7 +55,7 @@ func (s flowSets) find(key pipelineFlowKey) (pipelineFlow, bool, error) {
 }
 
 func (s flowSets) remove(key pipelineFlowKey, f pipelineFlow) error {
-	if way, found := s.of(key).find(key); way != nil && found == f {
+	if way, _ := s.of(key).find(key); way != nil {
 		way.clear(f)
 	}
 	return nil

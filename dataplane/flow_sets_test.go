@@ -84,13 +84,29 @@ func (m setsModel) all() map[pipelineFlowKey]pipelineFlow {
 	return all
 }
 
-// someFlowKeys are keys of both families; that of the value zero is among them.
+// likeKey is another key with the same tag, which differs in one word only.
+func likeKey(key pipelineFlowKey, word int) pipelineFlowKey {
+	words := flowKeyWords(key)
+	for {
+		words[word] += 1 << 32
+		other := flowKeyOf(words)
+		if flowTag(recordHash(other)) == flowTag(recordHash(key)) {
+			return other
+		}
+	}
+}
+
+// someFlowKeys are keys of both families; that of the value zero is among them,
+// and some with the tag of another.
 func someFlowKeys(rng *rand.Rand, n int) []pipelineFlowKey {
 	keys := make([]pipelineFlowKey, n)
 	for i := 1; i < n; i++ {
 		keys[i] = pipelineFlowKey{Service: 1 + rng.Uint32N(3), Ports: rng.Uint32N(4), Source: [4]uint32{rng.Uint32()}}
 		if i%2 == 0 {
 			keys[i].Source = [4]uint32{rng.Uint32N(2), rng.Uint32N(2), rng.Uint32(), rng.Uint32N(2)}
+		}
+		if i%3 == 0 {
+			keys[i] = likeKey(keys[i-1], rng.IntN(3))
 		}
 	}
 	return keys
