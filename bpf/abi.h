@@ -239,6 +239,7 @@ struct service_note {
  * whose cur and base are equal, with no bit, is settled.
  */
 #define TABLE_BLOCK_SLOTS 16
+#define SLOT_MASK 0x1ffffu	/* no table has more */
 #define SLOT_CUR 0x7fffu	/* where new flows go, 0 = nobody */
 #define SLOT_BASE_SHIFT 15	/* to which flows without a record belong */
 

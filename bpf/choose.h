@@ -7,25 +7,44 @@
 #pragma once
 #include "flows.h"
 
+/*
+ * The word of a slot. The kernel doesn't write out the look-up in an array with
+ * BPF_F_INNER_MAP, but calls a function; where it can be read without that, it is.
+ */
+static __always_inline __u32 read_slot(void *table, __u32 slot)
+{
+	const struct bpf_array *array = bpf_rdonly_cast(table, kernel_type(struct bpf_array));
+	const struct in_addr *word;
+
+	if (slot / TABLE_BLOCK_SLOTS >= array->map.max_entries)
+		return 0;
+	word = bpf_rdonly_cast(array->value + slot * sizeof(__u32), kernel_type(struct in_addr));
+	return word->s_addr;
+}
+
+static __always_inline __u32 look_slot_up(void *table, __u32 slot)
+{
+	__u32 index = slot / TABLE_BLOCK_SLOTS;
+	const struct table_block *block = bpf_map_lookup_elem(table, &index);
+
+	return block ? block->slot[slot % TABLE_BLOCK_SLOTS] : 0;
+}
+
 /* The word of the flow's slot; 0: nobody's. A table is never looked up with a constant. */
 static __always_inline __u32 find_slot(const struct pkt *p)
 {
-	__u32 slot = (__u64)p->hash * p->service->size >> 32;
-	__u32 index = slot / TABLE_BLOCK_SLOTS, number = p->number;
-	const struct table_block *block;
-	void *table;
+	__u32 slot = ((__u64)p->hash * p->service->size >> 32) & SLOT_MASK;
+	__u32 number = p->number, word;
+	void *table = bpf_map_lookup_elem(&tables, &number);
 
-	table = bpf_map_lookup_elem(&tables, &number);
 	if (!table)
 		return 0;
-	block = bpf_map_lookup_elem(table, &index);
-	if (!block)
-		return 0;
+	word = bpf_rdonly_cast ? read_slot(table, slot) : look_slot_up(table, slot);
 	if (explain) {
 		trace.slot = slot;
-		trace.slot_word = block->slot[slot % TABLE_BLOCK_SLOTS];
+		trace.slot_word = word;
 	}
-	return block->slot[slot % TABLE_BLOCK_SLOTS];
+	return word;
 }
 
 static __always_inline __u32 choice_is(enum choice choice, __u32 backend)
@@ -54,16 +73,19 @@ static __always_inline int is_start(const struct pkt *p)
 static __always_inline __u32 keep(const struct pkt *p, struct flow *f)
 {
 	__u32 start = is_start(p), need = BACKEND_ALIVE | (start ? BACKEND_ACCEPT : 0);
-	__u32 backend, flags;
+	__u32 backend, flags, seen;
+	__u64 word;
 
 	if (!f)
 		return 0;
-	backend = f->backend;
-	if ((backend_flags(p->service, backend) & need) != need)
+	word = *(volatile __u64 *)f;	/* once: another flow may have come in its way by now */
+	backend = (__u16)word;
+	flags = (__u16)(word >> 16);
+	seen = word >> 32;
+	if ((flags & FLOW_TAG_MASK) != p->tag || (backend_flags(p->service, backend) & need) != need)
 		return 0;
-	flags = f->flags | (start ? 0 : FLOW_CONFIRMED);
-	if (flags != f->flags || clock.seconds - f->seen >= clock.refresh)
-		write_flow(f, backend, flags);
+	if (!(start || flags & FLOW_CONFIRMED) || clock.seconds - seen >= clock.refresh)
+		write_flow(f, backend, start ? flags : flags | FLOW_CONFIRMED);
 	return choice_is(CHOICE_RECORD, backend);
 }
 

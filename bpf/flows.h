@@ -61,12 +61,14 @@ static __always_inline struct flow *find_way(struct pkt *p)
 	return NULL;
 }
 
+#define NEED_CONFIRMED (1u << 31)
+
 /* How much a record is needed: none at all, one that nothing followed, as in a flood, any other. */
 static __always_inline __u32 need_of(const struct flow *f)
 {
 	if (!f->backend)
 		return 0;
-	return f->flags & FLOW_CONFIRMED ? f->seen | 1u << 31 : f->seen;
+	return f->flags & FLOW_CONFIRMED ? f->seen | NEED_CONFIRMED : f->seen + 1;
 }
 
 static __always_inline int insert_way(struct pkt *p, __u32 backend, __u32 flags)
@@ -82,6 +84,9 @@ static __always_inline int insert_way(struct pkt *p, __u32 backend, __u32 flags)
 	for (int i = 1; i < FLOW_WAYS; i++)
 		if (need_of(&p->set->way[i].flow) < need_of(&least->flow))
 			least = &p->set->way[i];
+	/* A start drives out no flow, as a flood would. What follows it finds room. */
+	if (!(flags & FLOW_CONFIRMED) && need_of(&least->flow) & NEED_CONFIRMED)
+		return -1;
 	to = (volatile __u64 *)&least->key;
 	to[0] = key[0];
 	to[1] = key[1];
@@ -105,8 +110,8 @@ static __always_inline int insert_flow(struct pkt *p, struct flow *f, __u32 back
 		failed = bpf_map_update_elem(&flows, &p->scratch->flow_key, word, BPF_ANY);
 	} else if (f) {
 		write_flow(f, backend, flags | p->tag);
-	} else {
-		failed = insert_way(p, backend, flags | p->tag);
+	} else if (insert_way(p, backend, flags | p->tag)) {
+		return 0;
 	}
 	c = bpf_map_lookup_elem(&service_counters, &id);
 	if (!c)

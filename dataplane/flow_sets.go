@@ -101,7 +101,7 @@ func (s *flowSet) leastNeeded() *flowWay {
 	return least
 }
 
-// needOf is need_of in bpf/flows.h, but that even a start seen at 0 is needed.
+// needOf is need_of in bpf/flows.h.
 func needOf(f pipelineFlow) uint32 {
 	switch {
 	case f.Backend == 0:

@@ -8,7 +8,9 @@ import (
 	"os"
 	"testing"
 
+	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
 
 	"clearway/internal/testkit"
@@ -17,13 +19,21 @@ import (
 // TestObjectInnerLookup: what BPF_F_INNER_MAP changes in the translated program
 // (kernel commit 4a8f87e60f6d). Tables may differ in size because their look-up
 // is not written out with the size of the first one as a constant, but calls
-// array_map_lookup_elem directly. All other arrays are looked up inline.
+// array_map_lookup_elem directly. All other arrays are looked up inline. Where the
+// kernel has bpf_rdonly_cast, slots are read without the call.
 func TestObjectInnerLookup(t *testing.T) {
-	dynamic, fixed := innerLookups(t, true), innerLookups(t, false)
+	dynamic, fixed := innerLookups(t, withoutCast, dynamicTables), innerLookups(t, withoutCast, fixedTables)
 	if dynamic == 0 || fixed != 0 {
 		t.Errorf("decide calls array_map_lookup_elem %d times with BPF_F_INNER_MAP and %d times without, want some and none", dynamic, fixed)
 	}
-	t.Logf("calls of array_map_lookup_elem: %d with BPF_F_INNER_MAP, %d without", dynamic, fixed)
+	loaded, want := innerLookups(t, dynamicTables), dynamic
+	if kernelHas(t, "bpf_rdonly_cast") {
+		want = 0
+	}
+	if loaded != want {
+		t.Errorf("decide as it is loaded calls array_map_lookup_elem %d times, want %d", loaded, want)
+	}
+	t.Logf("calls of array_map_lookup_elem: %d with BPF_F_INNER_MAP, %d without, %d as it is loaded", dynamic, fixed, loaded)
 }
 
 // TestObjectInnerMapKind: kernels 5.15 to 6.1 take an inner map without type
@@ -36,15 +46,44 @@ func TestObjectInnerMapKind(t *testing.T) {
 	}
 }
 
-// innerLookups counts the calls in decide, with the flag on the inner map or not.
-func innerLookups(t *testing.T, dynamic bool) (calls int) {
-	v := variants()[0]
-	spec := v.spec(t)
+func kernelHas(t *testing.T, function string) bool {
+	t.Helper()
+	spec, err := btf.LoadKernelSpec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var f *btf.Func
+	return spec.TypeByName(function, &f) == nil
+}
+
+func dynamicTables(t *testing.T, spec *ebpf.CollectionSpec) {
 	if spec.Maps["tables"].InnerMap.Flags&unix.BPF_F_INNER_MAP == 0 {
 		t.Error("the object's inner map lacks BPF_F_INNER_MAP")
 	}
-	if !dynamic {
-		spec.Maps["tables"].InnerMap.Flags = 0
+}
+
+func fixedTables(_ *testing.T, spec *ebpf.CollectionSpec) { spec.Maps["tables"].InnerMap.Flags = 0 }
+
+// withoutCast has programs find no bpf_rdonly_cast, as on kernels before 6.2.
+func withoutCast(t *testing.T, spec *ebpf.CollectionSpec) {
+	found := 0
+	for i, ins := range spec.Programs["decide"].Instructions {
+		if ins.Reference() == "bpf_rdonly_cast" && ins.OpCode.IsDWordLoad() {
+			spec.Programs["decide"].Instructions[i] = asm.LoadImm(ins.Dst, 0, asm.DWord).WithSource(ins.Source())
+			found++
+		}
+	}
+	if found == 0 {
+		t.Error("decide does not ask for bpf_rdonly_cast")
+	}
+}
+
+// innerLookups counts the calls in decide, of a spec changed so.
+func innerLookups(t *testing.T, changes ...func(*testing.T, *ebpf.CollectionSpec)) (calls int) {
+	v := variants()[0]
+	spec := v.spec(t)
+	for _, change := range changes {
+		change(t, spec)
 	}
 	coll := loadSpec(t, v.name, spec)
 	base, target := kernelSymbol(t, "__bpf_call_base"), kernelSymbol(t, "array_map_lookup_elem")

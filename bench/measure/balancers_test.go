@@ -81,7 +81,7 @@ func TestBalancers(t *testing.T) {
 		}
 	}
 	feed := testFeed(t, all.lab, clientTraffic{families[0].service(dataplane.TrackChanged), clients, flagACK})
-	for _, p := range []*ebpf.Program{all.array.Flat, all.array.Called, all.array.Nested, all.equal.Nested, all.hash.Nested} {
+	for _, p := range []*ebpf.Program{all.array.Flat, all.array.Read, all.array.Nested, all.equal.Nested, all.hash.Nested} {
 		if err := (programRun{feed: feed, program: p, outcome: balances}).check(); err != nil {
 			t.Errorf("%v: %v", p, err)
 		}
@@ -114,7 +114,7 @@ func TestFlowsStay(t *testing.T) {
 	}
 	feed := testFeed(t, all.lab, clientTraffic{families[0].service(dataplane.TrackChanged), clients, flagACK})
 	var flat []netip.Addr
-	for _, p := range []*ebpf.Program{all.array.Flat, all.array.Called, all.array.Nested, all.equal.Nested, all.hash.Nested} {
+	for _, p := range []*ebpf.Program{all.array.Flat, all.array.Read, all.array.Nested, all.equal.Nested, all.hash.Nested} {
 		if err := feed.to(p); err != nil {
 			t.Fatal(err)
 		}

@@ -191,8 +191,8 @@ func (all *balancers) tables(b *bench) ([]programRun, error) {
 	name := f.to(oneFlow)
 	return []programRun{
 		{name + flatTable, feed, all.array.Flat, balances, nil},
-		{name + flatAndCall, feed, all.array.Called, balances, nil},
-		{name + arrayTables, feed, all.array.Nested, balances, nil},
+		{name + arrayTables, feed, all.array.Read, balances, nil},
+		{name + calledTables, feed, all.array.Nested, balances, nil},
 		{name + equalTables, feed, all.equal.Nested, balances, nil},
 		{name + hashTables, feed, all.hash.Nested, balances, nil},
 	}, nil

@@ -26,9 +26,9 @@ const (
 	tablesMapBackends    = "backends"
 	tablesMapFlatSlots   = "flat_slots"
 	tablesMapNestedSlots = "nested_slots"
-	tablesProgCalled     = "called"
 	tablesProgFlat       = "flat"
 	tablesProgNested     = "nested"
+	tablesProgRead       = "read"
 	tablesVarGateway     = "gateway"
 	tablesVarService     = "service"
 	tablesVarSource4     = "source4"
@@ -76,9 +76,9 @@ type tablesSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type tablesProgramSpecs struct {
-	Called *ebpf.ProgramSpec `ebpf:"called"`
 	Flat   *ebpf.ProgramSpec `ebpf:"flat"`
 	Nested *ebpf.ProgramSpec `ebpf:"nested"`
+	Read   *ebpf.ProgramSpec `ebpf:"read"`
 }
 
 // tablesMapSpecs contains maps before they are loaded into the kernel.
@@ -145,16 +145,16 @@ type tablesVariables struct {
 //
 // It can be passed to loadTablesObjects or ebpf.CollectionSpec.LoadAndAssign.
 type tablesPrograms struct {
-	Called *ebpf.Program `ebpf:"called"`
 	Flat   *ebpf.Program `ebpf:"flat"`
 	Nested *ebpf.Program `ebpf:"nested"`
+	Read   *ebpf.Program `ebpf:"read"`
 }
 
 func (p *tablesPrograms) Close() error {
 	return _TablesClose(
-		p.Called,
 		p.Flat,
 		p.Nested,
+		p.Read,
 	)
 }
 

@@ -82,6 +82,23 @@ struct xdp_buff {
 
 #define XDP_FLAGS_HAS_FRAGS (1u << 0)
 
+struct bpf_map {
+	__u32 max_entries;
+} __attribute__((preserve_access_index));
+
+struct bpf_array {
+	struct bpf_map map;
+	char value[0];
+} __attribute__((preserve_access_index));
+
+/* Any structure that begins with a word does for reading one. */
+struct in_addr {
+	__be32 s_addr;
+} __attribute__((preserve_access_index));
+
+/* The number of a type in the kernel's BTF. */
+#define kernel_type(type) __builtin_btf_type_id(*(type *)0, 1)
+
 struct bpf_raw_tracepoint_args {
 	__u64 args[0];
 };
@@ -142,3 +159,6 @@ static __u64 (*const bpf_xdp_get_buff_len)(struct xdp_md *ctx) = (void *)188;
 
 /* Kernel 6.2. It costs nothing: the verifier makes it an assignment. */
 extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym __weak;
+
+/* Likewise. What it returns may be read as a kernel_type: an address that can't be reads as 0. */
+extern void *bpf_rdonly_cast(const void *from, __u32 type) __ksym __weak;
