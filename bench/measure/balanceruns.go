@@ -102,7 +102,7 @@ func (all *balancers) knowing(b *bench, f family, t clientTraffic, among int) (*
 }
 
 // alwaysKnown is how many flows of each family Clearway knows where it tracks
-// always: it has one LRU for both.
+// always: it has one map for both.
 const alwaysKnown = crowded / 2
 
 // primeAlways makes the first clients known to the services that track always, in
