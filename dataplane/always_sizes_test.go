@@ -8,11 +8,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/cilium/ebpf"
 	gocmp "github.com/google/go-cmp/cmp"
-	"golang.org/x/sys/unix"
-
-	"clearway/internal/testkit"
 )
 
 // keptIn tells what of records so many sets hold: of each the four seen last.
@@ -90,38 +86,5 @@ func (r *timedRouter) compareFlows(when string, always, changed map[pipelineFlow
 	}
 	if diff := gocmp.Diff(changed, r.flows("flows")); diff != "" {
 		r.t.Fatalf("%s records in the hash differ (-want):\n%s", when, diff)
-	}
-}
-
-// A build before this one had the records in an LRU hash.
-func TestFlowsOfAnLRU(t *testing.T) {
-	testkit.RequireRoot(t)
-	made := func(spec ebpf.MapSpec) *ebpf.Map {
-		m, err := ebpf.NewMap(&spec)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { m.Close() })
-		return m
-	}
-	from := made(ebpf.MapSpec{Type: ebpf.LRUHash, KeySize: 24, ValueSize: 8, MaxEntries: 1000})
-	to := made(ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: 128, MaxEntries: 1000, Flags: unix.BPF_F_MMAPABLE})
-	want := map[pipelineFlowKey]pipelineFlow{}
-	for _, key := range someFlowKeys(testkit.Rand(t), 20) {
-		f := pipelineFlow{Backend: 7, Flags: flowConfirmed, Seen: 3600}
-		if err := from.Put(key, f); err != nil {
-			t.Fatal(err)
-		}
-		want[key] = f
-	}
-	if err := copyFlows(to, from); err != nil {
-		t.Fatal(err)
-	}
-	got := map[pipelineFlowKey]pipelineFlow{}
-	if err := eachFlow(to, func(key pipelineFlowKey, f pipelineFlow) { got[key] = untagged(f) }); err != nil {
-		t.Fatal(err)
-	}
-	if diff := gocmp.Diff(want, got); diff != "" {
-		t.Errorf("copied records differ (-want):\n%s", diff)
 	}
 }

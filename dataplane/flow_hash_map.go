@@ -30,6 +30,30 @@ func (m flowHashMap) each(yield func(pipelineFlowKey, pipelineFlow)) error {
 	}
 }
 
+// prune reads each that was dead again right before it goes: it can't be deleted
+// only as it was.
+func (m flowHashMap) prune(dead func(pipelineFlowKey, pipelineFlow) bool) error {
+	var keys []pipelineFlowKey
+	err := m.each(func(key pipelineFlowKey, f pipelineFlow) {
+		if dead(key, f) {
+			keys = append(keys, key)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		f, found, err := m.find(key)
+		if err == nil && found && dead(key, f) {
+			err = m.Delete(key)
+		}
+		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+			return fmt.Errorf("deleting a flow record: %w", err)
+		}
+	}
+	return nil
+}
+
 func (m flowHashMap) find(key pipelineFlowKey) (f pipelineFlow, found bool, err error) {
 	switch err := m.Lookup(key, &f); {
 	case errors.Is(err, ebpf.ErrKeyNotExist):
@@ -38,13 +62,6 @@ func (m flowHashMap) find(key pipelineFlowKey) (f pipelineFlow, found bool, err 
 		return f, false, fmt.Errorf("reading a flow record: %w", err)
 	}
 	return f, true, nil
-}
-
-func (m flowHashMap) remove(key pipelineFlowKey, _ pipelineFlow) error {
-	if err := m.Delete(key); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-		return fmt.Errorf("deleting a flow record: %w", err)
-	}
-	return nil
 }
 
 func (m flowHashMap) add(key pipelineFlowKey, f pipelineFlow) (room bool, err error) {

@@ -49,16 +49,23 @@ func (s flowSets) each(yield func(pipelineFlowKey, pipelineFlow)) error {
 	return nil
 }
 
+// prune judges each way by itself: two packets of a flow at once may have made two
+// records, of which find knows the first only.
+func (s flowSets) prune(dead func(pipelineFlowKey, pipelineFlow) bool) error {
+	for i := range s {
+		for w := range s[i] {
+			way := &s[i][w]
+			for key, f := way.read(); f.Backend != 0 && dead(key, f); key, f = way.read() {
+				way.clear(f)
+			}
+		}
+	}
+	return nil
+}
+
 func (s flowSets) find(key pipelineFlowKey) (pipelineFlow, bool, error) {
 	_, f := s.of(key).find(key)
 	return f, f.Backend != 0, nil
-}
-
-func (s flowSets) remove(key pipelineFlowKey, f pipelineFlow) error {
-	if way, _ := s.of(key).find(key); way != nil {
-		way.clear(f)
-	}
-	return nil
 }
 
 // add gives up what is needed less, by the rule of programs.
@@ -112,10 +119,14 @@ func needOf(f pipelineFlow) uint32 {
 	return f.Seen + 1
 }
 
-// read reads what is there, with backend 0 where the flow isn't of the key.
+// read reads what is there, with backend 0 where that is nothing, or the flow isn't
+// of the key.
 func (w *flowWay) read() (key pipelineFlowKey, f pipelineFlow) {
-	key = flowKeyOf([3]uint64{atomic.LoadUint64(&w[0]), atomic.LoadUint64(&w[1]), atomic.LoadUint64(&w[2])})
 	f = flowOf(atomic.LoadUint64(&w[3]))
+	if f.Backend == 0 {
+		return key, f
+	}
+	key = flowKeyOf([3]uint64{atomic.LoadUint64(&w[0]), atomic.LoadUint64(&w[1]), atomic.LoadUint64(&w[2])})
 	if f.Flags&flowTagMask != flowTag(recordHash(key)) {
 		f = pipelineFlow{}
 	}

@@ -19,9 +19,10 @@ type flowRecords interface {
 	// each goes through them once: each that is there all the time comes up, once
 	// or several times.
 	each(yield func(pipelineFlowKey, pipelineFlow)) error
+	// prune goes through them likewise and deletes those that are dead. One whose
+	// flow begins anew meanwhile comes up again, as it is then.
+	prune(dead func(pipelineFlowKey, pipelineFlow) bool) error
 	find(pipelineFlowKey) (f pipelineFlow, found bool, err error)
-	// remove takes away what was found; that it is gone already is no error.
-	remove(pipelineFlowKey, pipelineFlow) error
 	// add leaves a record alone that the flow has. Without room nothing is added.
 	add(pipelineFlowKey, pipelineFlow) (room bool, err error)
 }
@@ -36,23 +37,6 @@ func withFlows(m *ebpf.Map, do func(flowRecords) error) error {
 
 func eachFlow(m *ebpf.Map, yield func(pipelineFlowKey, pipelineFlow)) error {
 	return withFlows(m, func(r flowRecords) error { return r.each(yield) })
-}
-
-// deleteFlows deletes those records that are dead still: the flow of one may have
-// begun anew since it was looked at, so each is read again right before.
-func deleteFlows(m *ebpf.Map, keys []pipelineFlowKey, dead func(pipelineFlowKey, pipelineFlow) bool) error {
-	return withFlows(m, func(r flowRecords) error {
-		for _, key := range keys {
-			f, found, err := r.find(key)
-			if err == nil && found && dead(key, f) {
-				err = r.remove(key, f)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 // copyFlows adds the records of one map to another, as far as there is room, and

@@ -17,15 +17,10 @@ func (d *Dataplane) sweep(ctx context.Context, now time.Duration) error {
 	registry := &d.gen.image.registry
 	s := newSweep(registry, clockAt(now), uint32(d.started/time.Second))
 	for _, name := range flowMaps {
-		m := d.gen.maps(name)
 		s.tracking = map[string]Tracking{"flows": TrackChanged, "flows_lru": TrackAlways}[name]
-		if err := eachFlow(m, s.look); err != nil {
+		if err := withFlows(d.gen.maps(name), func(r flowRecords) error { return r.prune(s.judge) }); err != nil {
 			return err
 		}
-		if err := deleteFlows(m, s.dead, s.isDead); err != nil {
-			return err
-		}
-		s.dead = s.dead[:0]
 	}
 	d.swept = now
 	changed := s.free()
@@ -44,7 +39,6 @@ type sweep struct {
 	start    uint32 // of this process: before that nobody told the programs the time
 	tracking Tracking
 	services map[uint32]*swept
-	dead     []pipelineFlowKey // when they were looked at
 }
 
 // swept is a service while its records are gone through.
@@ -81,32 +75,26 @@ func (r *registered) unnamed() (indices []uint16) {
 	return indices
 }
 
-// look notes what is to become of a record.
-func (s *sweep) look(key pipelineFlowKey, f pipelineFlow) {
-	if s.isDead(key, f) {
-		s.dead = append(s.dead, key)
-		return
-	}
+// judge tells whether a record is dead, says nothing any more. Where it isn't, it
+// notes that the slot has one that deviates.
+func (s *sweep) judge(key pipelineFlowKey, f pipelineFlow) (dead bool) {
 	r := s.services[key.Service]
+	if r == nil || r.Tracking != s.tracking || r.table == nil {
+		return true
+	}
 	number, slot := r.slotOf(key)
+	flow := tracking.Flow{Backend: f.Backend, Confirmed: f.Flags&flowConfirmed != 0, Seen: min(max(f.Seen, s.start), s.clock.Seconds)}
+	if flow.Expired(slot, r.backends, s.clock, r.Settle) {
+		return true
+	}
 	if f.Backend == slot.Cur() {
-		return
+		return false
 	}
 	if r.deviates == nil {
 		r.deviates = make([]bool, r.record.Size)
 	}
 	r.deviates[number] = true
-}
-
-// isDead tells whether a record says nothing any more.
-func (s *sweep) isDead(key pipelineFlowKey, f pipelineFlow) bool {
-	r := s.services[key.Service]
-	if r == nil || r.Tracking != s.tracking || r.table == nil {
-		return true
-	}
-	_, slot := r.slotOf(key)
-	flow := tracking.Flow{Backend: f.Backend, Confirmed: f.Flags&flowConfirmed != 0, Seen: min(max(f.Seen, s.start), s.clock.Seconds)}
-	return flow.Expired(slot, r.backends, s.clock, r.Settle)
+	return false
 }
 
 // slotOf finds the slot of a flow.
