@@ -22,15 +22,17 @@ func TestSets(t *testing.T) {
 		{"seen least lately", []tracking.Flow{flow(7), flow(5), flow(6), flow(8), flow(9)}, []uint32{0, 2, 3, 4}},
 		{"a start before a flow", []tracking.Flow{flow(1), flow(1), start(8), flow(1), flow(1)}, []uint32{0, 1, 3, 4}},
 		{"the oldest start", []tracking.Flow{start(4), start(3), flow(1), start(5), start(6), start(7)}, []uint32{2, 3, 4, 5}},
+		{"a start drives out no flow", []tracking.Flow{flow(1), flow(2), flow(3), flow(4), start(5)}, []uint32{0, 1, 2, 3}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r := newSets(1)
+			var got []uint32
 			for id, f := range row.written {
-				if !r.write(uint32(id), f) {
+				_, kept := slices.BinarySearch(row.want, uint32(id))
+				if room := r.write(uint32(id), f); !room && (f.Confirmed || kept) {
 					t.Fatalf("no room for %d", id)
 				}
 			}
-			var got []uint32
 			for id, f := range row.written {
 				if found, ok := r.find(uint32(id)); ok && found == f {
 					got = append(got, uint32(id))

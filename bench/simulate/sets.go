@@ -44,6 +44,9 @@ func (r *sets) write(id uint32, f tracking.Flow) bool {
 			to = e
 		}
 	}
+	if to.flow.Confirmed && !f.Confirmed {
+		return false // a start drives out no flow
+	}
 	if to.flow.Backend == 0 {
 		r.n++
 	}
