@@ -105,7 +105,7 @@ static __always_inline __u32 choose_unrecorded(struct pkt *p, __u32 word, struct
 	/* Nothing to remember: it goes where flows without a record go, now and later. */
 	if ((start ? cur == base : want == cur) && !(word & SLOT_RECORD)) {
 		if (f)
-			write_flow(f, cur, p->tag | (start ? 0 : FLOW_CONFIRMED));
+			write_flow(f, cur, start ? 0 : FLOW_CONFIRMED);
 		return choice_is(CHOICE_CUR, cur);
 	}
 	if (insert_flow(p, f, want, start ? 0 : FLOW_CONFIRMED))

@@ -256,12 +256,9 @@ func TestAlwaysFound(t *testing.T) {
 	}
 }
 
-func (r *timedRouter) findAlways(key pipelineFlowKey) (f pipelineFlow, found bool) {
+func (r *timedRouter) findAlways(key pipelineFlowKey) (pipelineFlow, bool) {
 	r.t.Helper()
-	err := withFlows(r.dp.gen.maps("flows_lru"), func(records flowRecords) (err error) {
-		f, found, err = records.find(key)
-		return err
-	})
+	f, found, err := findFlow(r.dp.gen.maps("flows_lru"), key)
 	if err != nil {
 		r.t.Fatal(err)
 	}

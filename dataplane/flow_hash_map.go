@@ -64,12 +64,12 @@ func (m flowHashMap) find(key pipelineFlowKey) (f pipelineFlow, found bool, err 
 	return f, true, nil
 }
 
-func (m flowHashMap) add(key pipelineFlowKey, f pipelineFlow) (room bool, err error) {
+func (m flowHashMap) add(key pipelineFlowKey, f pipelineFlow) (full bool, err error) {
 	switch err := m.Update(key, f, ebpf.UpdateNoExist); {
 	case errors.Is(err, unix.E2BIG):
-		return false, nil
+		return true, nil
 	case err != nil && !errors.Is(err, ebpf.ErrKeyExist):
 		return false, fmt.Errorf("adding a flow record: %w", err)
 	}
-	return true, nil
+	return false, nil
 }

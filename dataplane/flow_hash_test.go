@@ -25,7 +25,7 @@ func TestFlowHash(t *testing.T) {
 			oneBackend("six", vip6, UDP, IPIP, backend4, 80),
 		}
 		for i := range services {
-			services[i].Affinity, services[i].TableSize = affinity, []int{251, 131071}[i]
+			services[i].Affinity, services[i].TableSize = affinity, []int{251, MaxTableSize}[i]
 		}
 		balanced(services...)(&s)
 		s.Balance.Seed, s.ResizeNow = rng.Uint64(), true

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
-	"unsafe"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -26,12 +25,11 @@ const flowTagMask = 0xfffe // FLOW_TAG_MASK in bpf/abi.h
 
 // withFlowSets maps them into this process for as long as do takes.
 func withFlowSets(m *ebpf.Map, do func(flowSets) error) error {
-	n := int(m.MaxEntries())
-	memory, err := unix.Mmap(m.FD(), 0, n*int(unsafe.Sizeof(flowSet{})), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	sets, memory, err := mapArray[flowSet](m)
 	if err != nil {
 		return advise("mapping flow records", err)
 	}
-	err = do(unsafe.Slice((*flowSet)(unsafe.Pointer(&memory[0])), n))
+	err = do(sets)
 	if undone := unix.Munmap(memory); undone != nil {
 		err = errors.Join(err, fmt.Errorf("unmapping flow records: %w", undone))
 	}
@@ -50,7 +48,7 @@ func (s flowSets) each(yield func(pipelineFlowKey, pipelineFlow)) error {
 }
 
 // prune judges each way by itself: two packets of a flow at once may have made two
-// records, of which find knows the first only.
+// records, of which programs find the first only.
 func (s flowSets) prune(dead func(pipelineFlowKey, pipelineFlow) bool) error {
 	for i := range s {
 		for w := range s[i] {
@@ -63,24 +61,9 @@ func (s flowSets) prune(dead func(pipelineFlowKey, pipelineFlow) bool) error {
 	return nil
 }
 
-func (s flowSets) find(key pipelineFlowKey) (pipelineFlow, bool, error) {
-	_, f := s.of(key).find(key)
-	return f, f.Backend != 0, nil
-}
-
-// add gives up what is needed less, by the rule of programs.
-func (s flowSets) add(key pipelineFlowKey, f pipelineFlow) (room bool, err error) {
-	set := s.of(key)
-	if _, there := set.find(key); there.Backend != 0 {
-		return true, nil
-	}
-	way := set.leastNeeded()
-	if _, other := way.read(); needOf(other) >= needOf(f) {
-		return false, nil
-	}
-	f.Flags = f.Flags&^flowTagMask | flowTag(recordHash(key))
-	way.write(key, f)
-	return true, nil
+func (s flowSets) add(key pipelineFlowKey, f pipelineFlow) (full bool, err error) {
+	s.of(key).add(key, f)
+	return false, nil
 }
 
 // of is the set that a flow can be in.
@@ -88,14 +71,27 @@ func (s flowSets) of(key pipelineFlowKey) *flowSet {
 	return &s[slotOf(uint32(recordHash(key)>>32), uint32(len(s)))]
 }
 
-// find finds a flow; backend 0: it isn't there.
-func (s *flowSet) find(key pipelineFlowKey) (*flowWay, pipelineFlow) {
+func (s *flowSet) find(key pipelineFlowKey) (f pipelineFlow, found bool) {
 	for w := range s {
 		if there, f := s[w].read(); there == key && f.Backend != 0 {
-			return &s[w], f
+			return f, true
 		}
 	}
-	return nil, pipelineFlow{}
+	return f, false
+}
+
+// add gives up what is needed less, by the rule of programs.
+func (s *flowSet) add(key pipelineFlowKey, f pipelineFlow) (room bool) {
+	if _, found := s.find(key); found {
+		return true
+	}
+	way := s.leastNeeded()
+	if _, other := way.read(); needOf(other) >= needOf(f) {
+		return false
+	}
+	f.Flags = f.Flags&^flowTagMask | flowTag(recordHash(key))
+	way.write(key, f)
+	return true
 }
 
 func (s *flowSet) leastNeeded() *flowWay {

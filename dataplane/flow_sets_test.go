@@ -129,9 +129,9 @@ func TestFlowSets(t *testing.T) {
 				f := pipelineFlow{Backend: 1 + uint16(rng.UintN(1<<15-1)), Flags: uint16(rng.UintN(2)), Seen: rng.Uint32N(6)}
 				tagged := f
 				tagged.Flags |= uint16(rng.Uint32()) & flowTagMask // as read from elsewhere
-				room, err := sets.add(key, tagged)
-				if want := model.add(key, f); err != nil || room != want {
-					t.Fatalf("%d sets: adding %+v, %+v: room %t, want %t, %v", n, key, f, room, want, err)
+				room := sets.of(key).add(key, tagged)
+				if want := model.add(key, f); room != want {
+					t.Fatalf("%d sets: adding %+v, %+v: room %t, want %t", n, key, f, room, want)
 				}
 				if !room {
 					refused++
@@ -158,9 +158,9 @@ func compareSets(t *testing.T, sets flowSets, model setsModel, keys []pipelineFl
 		t.Fatalf("%v; the records differ (-want):\n%s", err, diff)
 	}
 	for _, key := range keys {
-		f, found, err := sets.find(key)
-		if want, there := model.find(key); err != nil || found != there || untagged(f) != want {
-			t.Fatalf("finding %+v: %+v, %t, want %+v, %t, %v", key, f, found, want, there, err)
+		f, found := sets.of(key).find(key)
+		if want, there := model.find(key); found != there || untagged(f) != want {
+			t.Fatalf("finding %+v: %+v, %t, want %+v, %t", key, f, found, want, there)
 		}
 	}
 }
@@ -176,14 +176,14 @@ func TestFlowOfAnotherTag(t *testing.T) {
 	sets := make(flowSets, 1)
 	keys := someFlowKeys(testkit.Rand(t), 6)
 	for _, key := range keys[:4] {
-		if room, err := sets.add(key, pipelineFlow{Backend: 7, Flags: flowConfirmed, Seen: 50}); !room || err != nil {
-			t.Fatal(room, err)
+		if !sets[0].add(key, pipelineFlow{Backend: 7, Flags: flowConfirmed, Seen: 50}) {
+			t.Fatal("there is no room")
 		}
 	}
 	lost, next := keys[2], keys[4]
 	other := pipelineFlow{Backend: 9, Flags: flowConfirmed | flowTag(recordHash(lost)) ^ flowTagMask, Seen: 60}
 	sets[0][2].write(lost, other)
-	if f, found, _ := sets.find(lost); found {
+	if f, found := sets[0].find(lost); found {
 		t.Errorf("found with the flow of another: %+v", f)
 	}
 	sets.each(func(key pipelineFlowKey, f pipelineFlow) {
@@ -197,13 +197,13 @@ func TestFlowOfAnotherTag(t *testing.T) {
 		}
 		return false
 	})
-	if room, err := sets.add(next, pipelineFlow{Backend: 8, Seen: 1}); !room || err != nil {
-		t.Fatalf("a start finds no room in a way of nobody's: %v", err)
+	if !sets[0].add(next, pipelineFlow{Backend: 8, Seen: 1}) {
+		t.Fatal("a start finds no room in a way of nobody's")
 	}
 	if key, f := sets[0][2].read(); key != next || f.Backend != 8 {
 		t.Errorf("the way has %+v, %+v, want that of %+v", key, f, next)
 	}
-	if room, _ := sets.add(keys[5], pipelineFlow{Backend: 8, Seen: 1}); room {
+	if sets[0].add(keys[5], pipelineFlow{Backend: 8, Seen: 1}) {
 		t.Error("there is room in a set that is full")
 	}
 }
@@ -229,7 +229,7 @@ func TestFlowWrittenSince(t *testing.T) {
 				sets[0][0].write(key, now)
 				return f == read
 			})
-			if f, found, _ := sets.find(key); found != (now != read) || found && f != now {
+			if f, found := sets[0].find(key); found != (now != read) || found && f != now {
 				t.Errorf("there is %+v, %t", f, found)
 			}
 			if last := judged[len(judged)-1]; last != now || len(judged) > 2 {
@@ -249,7 +249,7 @@ func TestFlowTwice(t *testing.T) {
 	sets[0][1].write(key, first)
 	sets[0][3].write(key, second)
 	sets.prune(func(_ pipelineFlowKey, f pipelineFlow) bool { return f.Backend == 8 })
-	if f, _, _ := sets.find(key); f != first || sets[0][3][3] != 0 {
+	if f, _ := sets[0].find(key); f != first || sets[0][3][3] != 0 {
 		t.Errorf("found is %+v, the other is %x", f, sets[0][3][3])
 	}
 }
@@ -307,18 +307,21 @@ func useSet(rng *rand.Rand, sets flowSets, key pipelineFlowKey, number uint16, c
 	tagged.Flags |= flowTag(recordHash(key))
 	switch rng.IntN(6) {
 	case 0:
-		sets.add(key, f)
+		set.add(key, f)
 	case 1: // as insert_way does it
 		set.leastNeeded().write(key, tagged)
 	case 2: // as keep does it: to where it was found
-		if way, found := set.find(key); found.Backend != 0 {
-			check(key, found)
-			atomic.StoreUint64(&way[3], flowWord(tagged))
+		for w := range set {
+			if there, found := set[w].read(); there == key && found.Backend != 0 {
+				check(key, found)
+				atomic.StoreUint64(&set[w][3], flowWord(tagged))
+				break
+			}
 		}
 	case 3:
 		sets.prune(func(k pipelineFlowKey, f pipelineFlow) bool { check(k, f); return k == key })
 	case 4:
-		found, _, _ := sets.find(key)
+		found, _ := set.find(key)
 		check(key, found)
 	case 5:
 		sets.each(check)

@@ -22,9 +22,9 @@ type flowRecords interface {
 	// prune goes through them likewise and deletes those that are dead. One whose
 	// flow begins anew meanwhile comes up again, as it is then.
 	prune(dead func(pipelineFlowKey, pipelineFlow) bool) error
-	find(pipelineFlowKey) (f pipelineFlow, found bool, err error)
-	// add leaves a record alone that the flow has. Without room nothing is added.
-	add(pipelineFlowKey, pipelineFlow) (room bool, err error)
+	// add leaves a record alone that the flow has. Without room nothing is added:
+	// full tells that no other record would find any.
+	add(pipelineFlowKey, pipelineFlow) (full bool, err error)
 }
 
 // withFlows opens the records in m for as long as do takes.
@@ -43,10 +43,11 @@ func eachFlow(m *ebpf.Map, yield func(pipelineFlowKey, pipelineFlow)) error {
 // leaves alone those that it has.
 func copyFlows(to, from *ebpf.Map) error {
 	return withFlows(to, func(to flowRecords) error {
+		var full bool
 		var failed error
 		err := eachFlow(from, func(key pipelineFlowKey, f pipelineFlow) {
-			if failed == nil {
-				_, failed = to.add(key, f)
+			if !full && failed == nil {
+				full, failed = to.add(key, f)
 			}
 		})
 		return errors.Join(err, failed)

@@ -109,11 +109,11 @@ func (r root) withMap(generation int, name string, do func(*ebpf.Map) error) err
 // mapPrefixes maps the prefix table into this process, where package lpm
 // changes it in place.
 func (g *generation) mapPrefixes() error {
-	words, err := mapArray[uint32](g, "prefixes", g.sizes.Blocks*lpm.BlockWords)
+	words, err := keepMapped[uint32](g, "prefixes")
 	if err != nil {
 		return err
 	}
-	shortcuts, err := mapArray[lpm.Shortcut](g, "prefix_shortcuts", g.sizes.shortcuts())
+	shortcuts, err := keepMapped[lpm.Shortcut](g, "prefix_shortcuts")
 	if err != nil {
 		return err
 	}
@@ -121,16 +121,26 @@ func (g *generation) mapPrefixes() error {
 	return err
 }
 
-// mapArray maps the values of a map that lie close together, as those do whose
-// size is a multiple of 8.
-func mapArray[V any](g *generation, name string, n int) ([]V, error) {
-	var v V
-	memory, err := unix.Mmap(g.maps(name).FD(), 0, n*int(unsafe.Sizeof(v)), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+// keepMapped is mapArray until the generation is closed.
+func keepMapped[V any](g *generation, name string) ([]V, error) {
+	values, memory, err := mapArray[V](g.maps(name))
 	if err != nil {
 		return nil, advise("mapping "+name, err)
 	}
 	g.memory = append(g.memory, memory)
-	return unsafe.Slice((*V)(unsafe.Pointer(&memory[0])), n), nil
+	return values, nil
+}
+
+// mapArray maps the values of an array, which lie close together where their size
+// is a multiple of 8, into this process, as so many V. memory is to be unmapped.
+func mapArray[V any](m *ebpf.Map) (values []V, memory []byte, err error) {
+	size := int(m.MaxEntries()) * int(m.ValueSize())
+	memory, err = unix.Mmap(m.FD(), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, nil, err
+	}
+	var v V
+	return unsafe.Slice((*V)(unsafe.Pointer(&memory[0])), size/int(unsafe.Sizeof(v))), memory, nil
 }
 
 func (g *generation) decide() *ebpf.Program      { return g.coll.Programs["decide"] }

@@ -4,11 +4,12 @@ package dataplane
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/cilium/ebpf"
 
 	"clearway/tracking"
 )
@@ -91,16 +92,28 @@ func (r *timedRouter) putFlow(key pipelineFlowKey, backend uint16, flags uint16,
 
 func (r *timedRouter) addFlow(name string, key pipelineFlowKey, f pipelineFlow) {
 	r.t.Helper()
-	err := withFlows(r.dp.gen.maps(name), func(records flowRecords) error {
-		room, err := records.add(key, f)
-		if err == nil && !room {
-			err = errors.New("there is no room")
-		}
+	m := r.dp.gen.maps(name)
+	err := withFlows(m, func(records flowRecords) error {
+		_, err := records.add(key, f)
 		return err
 	})
 	if err != nil {
 		r.t.Fatalf("adding a record to %s: %v", name, err)
 	}
+	if _, found, err := findFlow(m, key); err != nil || !found {
+		r.t.Fatalf("%s had no room for a record: %v", name, err)
+	}
+}
+
+func findFlow(m *ebpf.Map, key pipelineFlowKey) (f pipelineFlow, found bool, err error) {
+	if m.Type() != ebpf.Array {
+		return flowHashMap{m}.find(key)
+	}
+	err = withFlowSets(m, func(s flowSets) error {
+		f, found = s.of(key).find(key)
+		return nil
+	})
+	return f, found, err
 }
 
 func (r *timedRouter) flows(name string) map[pipelineFlowKey]pipelineFlow {

@@ -116,12 +116,7 @@ func (o *oracle) run(c *conn, frame []byte) (to *server) {
 // compareRecord compares the record of a flow with what the rules say.
 func (o *oracle) compareRecord(c *conn) {
 	s, r := c.subject, o.registered(c.subject)
-	var got pipelineFlow
-	var found bool
-	err := withFlows(o.flowMap(s), func(records flowRecords) (err error) {
-		got, found, err = records.find(c.flow.wire(r.record.Id, s.config.Affinity))
-		return err
-	})
+	got, found, err := findFlow(o.flowMap(s), c.flow.wire(r.record.Id, s.config.Affinity))
 	want, any := s.records[c.flow]
 	switch {
 	case err != nil:
