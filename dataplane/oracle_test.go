@@ -55,7 +55,7 @@ func playHistory(r *timedRouter, sum *outcome, seed int64, verbose bool) *oracle
 	r.renewAll()
 	rng := testkit.NewRand(seed)
 	o := &oracle{timedRouter: r, outcome: sum, rng: rng, verbose: verbose, macs: map[MAC]*server{}, seed: rng.Uint64(), started: r.now, explains: seed%4 == 0}
-	o.limits = Limits{Interfaces: 4, L3Interfaces: 16, Ifindex: 500, Services: 20, Backends: 200, Flows: []int{20, 4000}[seed&1]}
+	o.limits = Limits{Interfaces: 4, L3Interfaces: 16, Ifindex: 500, Services: 20, Backends: 200, Flows: []int{20, 20_000}[seed&1]}
 	for i, service := range oracleServices(rng) {
 		if service.Tracking == TrackAlways && o.limits.Flows < 1000 {
 			continue // what is given up when the map is full is not told beforehand
