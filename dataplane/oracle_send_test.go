@@ -44,7 +44,7 @@ func (o *oracle) flowMap(s *subject) *ebpf.Map {
 // room is for how many more flows of a service there is a record.
 func (o *oracle) room(s *subject) int {
 	if s.config.Tracking == TrackAlways {
-		return 1 // that of the one needed least; these histories don't come to that
+		return 1 // that of the one needed least; these histories fill no set
 	}
 	room := o.limits.Flows
 	for _, other := range o.subjects {
